@@ -1,0 +1,117 @@
+"""One text and one digest for one meaning: canonical JSON, numbers, and a task as a document.
+
+The store keeps a task as this text (decision 0002): no Decimal, no drift of floats, and equal tasks are
+equal bytes. Numbers follow RFC 8785 in that an integral number is an integer (`1.0` is `1`).
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from slowsched.model import Digests, Retry, Task
+from slowsched.timing import duration_text, parse_duration, parse_stamp, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["digest", "digests", "number", "task_document", "task_from_document", "text"]
+
+_INTEGRAL_MAX = 2**53  # beyond it a float no longer names one integer
+_INTEGER_DIGITS_MAX = 300  # what JSON readers elsewhere still take
+_DIGITS_EXACT = 15  # every decimal of so many digits survives the way through a float
+
+text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+"""Write a JSON value as its one canonical text: keys sorted by code point, no blanks, no escapes but JSON's own."""
+
+
+def number(literal: str) -> int | float:
+    """Read a JSON number so that its canonical text means the same number.
+
+    Raises:
+        ValueError: it is beyond the range of a float, or has more digits than a float keeps.
+    """
+    if literal.lstrip("-").isdigit():
+        if len(literal) > _INTEGER_DIGITS_MAX:
+            raise ValueError("this number has too many digits: quote it")
+        return int(literal)
+    value = float(literal)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("this number is beyond the range of a float: quote it")
+    if len(literal) > _DIGITS_EXACT and Decimal(literal) != Decimal(repr(value)):
+        raise ValueError(f"this number has more digits than a float keeps (it would become {value!r}): quote it")
+    return int(value) if value.is_integer() and abs(value) < _INTEGRAL_MAX else value
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256, in hex, of a JSON value's canonical text."""
+    return sha256(text(value).encode()).hexdigest()
+
+
+def digests(task: Task) -> Digests:
+    """Return the digests of a task: one over due, action and payload, one over the rest (DESIGN 5)."""
+    execution = {"due": rfc3339(task.due), "action": task.action, "payload": task.payload}
+    return Digests(execution=digest(execution), policy=digest(_policy_document(task)))
+
+
+def task_document(task: Task) -> dict[str, Any]:
+    """Return a task as a JSON value in the terms of a task file; what is absent is left out.
+
+    Leaving out keeps digests stable when a later version knows one more optional key.
+    """
+    document = {"id": task.id, "due": rfc3339(task.due), "action": task.action, "payload": task.payload}
+    return document | _policy_document(task)
+
+
+def _policy_document(task: Task) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "retry": {
+            "attempts": task.retry.attempts,
+            "backoff": duration_text(task.retry.backoff),
+            "max_backoff": duration_text(task.retry.max_backoff),
+        },
+        "timeout": duration_text(task.timeout),
+    }
+    if task.grace is not None:
+        document["grace"] = duration_text(task.grace)
+    if task.description is not None:
+        document["description"] = task.description
+    if task.team is not None:
+        document["team"] = task.team
+    if task.labels:
+        document["labels"] = dict(task.labels)
+    if task.timezone is not None:
+        document["timezone"] = task.timezone
+    if task.protect:
+        document["protect"] = True
+    return document
+
+
+def task_from_document(document: Mapping[str, Any]) -> Task:
+    """Read back what `task_document` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not such a document.
+    """
+    retry = document["retry"]
+    grace = document.get("grace")
+    return Task(
+        id=document["id"],
+        due=parse_stamp(document["due"]),
+        action=document["action"],
+        payload=document["payload"],
+        retry=Retry(
+            attempts=retry["attempts"],
+            backoff=parse_duration(retry["backoff"]),
+            max_backoff=parse_duration(retry["max_backoff"]),
+        ),
+        timeout=parse_duration(document["timeout"]),
+        grace=None if grace is None else parse_duration(grace),
+        description=document.get("description"),
+        team=document.get("team"),
+        labels=document.get("labels", {}),
+        timezone=document.get("timezone"),
+        protect=document.get("protect", False),
+    )

@@ -1,0 +1,1 @@
+"""The registry of actions, and the running of one attempt."""

@@ -1,0 +1,1 @@
+"""Values to text: JSON, words for a terminal, Markdown, annotations; no I/O."""

@@ -1,0 +1,1 @@
+"""The timer: one port (`base`) and its adapters."""

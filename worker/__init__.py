@@ -1,0 +1,1 @@
+"""The worker's unit: this team's actions."""
