@@ -51,7 +51,7 @@ def digest(value: Any) -> str:
 
 
 def digests(task: Task) -> Digests:
-    """Return the digests of a task: one over due, action and payload, one over the rest (DESIGN 5)."""
+    """Return the digests of a task: one over due, action and payload, one over the rest."""
     execution = {"due": rfc3339(task.due), "action": task.action, "payload": task.payload}
     return Digests(execution=digest(execution), policy=digest(_policy_document(task)))
 

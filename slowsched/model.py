@@ -130,7 +130,7 @@ class Declared:
     """A task of this commit and where it is declared.
 
     `own_grace` says that the file itself states a grace: the config's default never covers a task
-    that is already late (DESIGN 6).
+    that is already late.
     """
 
     task: Task
@@ -211,7 +211,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A task and what apply and the worker recorded of it (DESIGN 5).
+    """A task and what apply and the worker recorded of it (docs/state-machine.md).
 
     `wake_at` is when the row next needs the worker, None when it never does. `requested_at` is when
     a person asked for the execution (run, retry, `--late run`): grace does not apply. `deferred_since`

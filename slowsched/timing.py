@@ -57,7 +57,7 @@ def is_whole_minute(moment: datetime) -> bool:
 
 
 def soonest(now: datetime, lead: timedelta) -> datetime:
-    """Return the first moment that a timer with this `lead` can serve; `now` where it has none (DESIGN 5)."""
+    """Return the first moment that a timer with this `lead` can serve; `now` where it has none."""
     return ceil_minute(now + lead) if lead else now
 
 

@@ -42,7 +42,7 @@ class Store(ABC):
     """A compare-and-set register of rows with an agenda.
 
     A lost answer: an adapter sends a fresh `write_id` with every put, and when the condition fails it
-    compares the row it finds; its own `write_id` means that the write had won (DESIGN 5).
+    compares the row it finds; its own `write_id` means that the write had won (docs/architecture.md).
 
     Every method raises `StoreError` when the backend does not answer, in at most 60 seconds.
     """

@@ -33,7 +33,7 @@ class Timer(ABC):
 
     @property
     def near(self) -> timedelta:
-        """How near a moment is looked after by a worker that stays, rather than by the timer (DESIGN 8)."""
+        """How near a moment is looked after by a worker that stays, rather than by the timer (docs/architecture.md)."""
         return (self.lead + self.propagation) / 2
 
     def arm(self, moment: datetime) -> None:
