@@ -30,6 +30,7 @@ __all__ = [
     "Field",
     "HistoryEntry",
     "HistoryOutcome",
+    "LateChoice",
     "Lock",
     "Outcome",
     "OutcomeKind",
@@ -329,6 +330,13 @@ class Outcome:
 
 
 # --- what a plan says ------------------------------------------------------------------------------
+
+
+class LateChoice(StrEnum):
+    """What a person says is to be done with tasks that are late already."""
+
+    RUN = "run"
+    SKIP = "skip"
 
 
 class ChangeKind(StrEnum):

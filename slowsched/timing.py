@@ -31,6 +31,7 @@ __all__ = [
     "rfc3339",
     "soonest",
     "stamp",
+    "target",
 ]
 
 # EventBridge cron expressions know the years 1970 to 2199.
@@ -59,6 +60,21 @@ def is_whole_minute(moment: datetime) -> bool:
 def soonest(now: datetime, lead: timedelta) -> datetime:
     """Return the first moment that a timer with this `lead` can serve; `now` where it has none."""
     return ceil_minute(now + lead) if lead else now
+
+
+def target(wake_at: datetime, now: datetime, *, lead: timedelta, delivery: timedelta) -> datetime | None:
+    """Return the minute to arm the timer for, so that it serves `wake_at`; None to leave it as it is.
+
+    A minute ahead is armed as it is: never later than asked for. A minute that has just passed is left,
+    because its wake may still be on the way and must not be postponed. One that passed longer ago has
+    lost its wake: the first minute that the timer can serve.
+    """
+    minute = ceil_minute(wake_at)
+    if now < minute:
+        return minute
+    if now < minute + _MINUTE + delivery:
+        return None
+    return ceil_minute(now + lead)
 
 
 def parse_duration(text: str) -> timedelta:
