@@ -7,6 +7,7 @@ equal bytes. Numbers follow RFC 8785 in that an integral number is an integer (`
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,11 @@ from slowsched.model import Digests, Retry, Task
 from slowsched.timing import duration_text, parse_duration, parse_stamp, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["digest", "digests", "number", "task_document", "task_from_document", "text"]
+__all__ = ["digest", "digests", "number", "pointer", "task_document", "task_from_document", "text"]
 
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _INTEGRAL_MAX = 2**53  # beyond it a float no longer names one integer
 _INTEGER_DIGITS_MAX = 300  # what JSON readers elsewhere still take
 _DIGITS_EXACT = 15  # every decimal of so many digits survives the way through a float
@@ -115,3 +117,16 @@ def task_from_document(document: Mapping[str, Any]) -> Task:
         timezone=document.get("timezone"),
         protect=document.get("protect", False),
     )
+
+
+def pointer(parts: Sequence[str | int]) -> str:
+    """Write a path into a JSON value as `$.payload.items[0]['odd key']`."""
+    written = "$"
+    for part in parts:
+        if isinstance(part, int):
+            written += f"[{part}]"
+        elif _PLAIN_KEY.fullmatch(part):
+            written += f".{part}"
+        else:
+            written += f"[{part!r}]"
+    return written

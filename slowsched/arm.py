@@ -1,0 +1,69 @@
+"""The arm protocol: the only code that writes the timer.
+
+The timer has no compare-and-set, so the last writer must be right. Everybody first writes rows, then
+arms, then looks again, at earlier and at later moments: the last writer of the timer has verified after
+writing, and whoever writes a row later arms later. docs/architecture.md says what each rule is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slowsched.errors import TimerError
+from slowsched.timing import target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from slowsched.backend import Backend
+
+__all__ = ["ROUNDS_MAX", "Armed", "arm"]
+
+ROUNDS_MAX = 8  # somebody else changed the earliest wake between two looks, so many times in a row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Armed:
+    """What arming came to: the minute written last, None when the timer was left as it is."""
+
+    moment: datetime | None
+    rounds: int
+
+
+def arm(backend: Backend, next_wake: Callable[[], datetime | None] | None = None) -> Armed:
+    """Set the timer for the next moment that the worker is needed, and verify that it still is.
+
+    `next_wake` returns that moment by a strongly consistent read; without it, the store's. A worker
+    gives its own, which leaves out what it looks after itself.
+
+    Raises:
+        StoreError, TimerError: the backend did not answer, or the earliest wake would not hold still.
+    """
+    look = next_wake or backend.store.next_wake
+    written: datetime | None = None
+    for rounds in range(1, ROUNDS_MAX + 1):
+        minute = _wanted(backend, look)
+        if minute is None or (written is None and minute < backend.clock() + backend.timer.near):
+            return Armed(moment=written, rounds=rounds)
+        # Always written: what a describe call says may be stale, and a write in flight may be undone.
+        backend.timer.arm(minute)
+        written = minute
+        if _wanted(backend, look) == minute:
+            return Armed(moment=written, rounds=rounds)
+    raise TimerError(
+        f"the earliest wake changed {ROUNDS_MAX} times while the timer was set",
+        hint="the heartbeat will serve it; run `slowsched arm` when it is quieter",
+    )
+
+
+def _wanted(backend: Backend, look: Callable[[], datetime | None]) -> datetime | None:
+    """Return the minute that the timer should be set to now; None to leave it."""
+    control = backend.store.control()
+    wake_at = look()
+    if wake_at is None or control.pause is not None:
+        return None
+    if control.not_before is not None:
+        wake_at = max(wake_at, control.not_before)
+    return target(wake_at, backend.clock(), lead=backend.timer.lead, delivery=backend.timer.delivery)

@@ -1,0 +1,195 @@
+"""What a plan does with one task: its file x its row x now -> a Change, or nothing.
+
+Pure; the table is docs/state-machine.md. Only the declared half of a row is compared: what the worker
+recorded never makes a change, but decides what a change may do. A task that is late or in conflict
+blocks itself, never the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slowsched import canonical, lifecycle
+from slowsched.model import Change, ChangeKind, Declared, Field, LateChoice, Place, Row, State, Unreadable
+from slowsched.timing import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from slowsched.lifecycle import Applier
+
+__all__ = ["Allowance", "decide"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a person allows: what becomes of late tasks, and which running tasks may be superseded."""
+
+    late: LateChoice | None = None
+    supersede: frozenset[str] = frozenset()
+
+
+def decide(declared: Declared | None, row: Row | Unreadable | None, by: Applier, allowance: Allowance) -> Change | None:
+    """Decide on one task; None when there is nothing to do.
+
+    `declared` is None when no file has the task (any more), `row` when the store does not have it.
+    """
+    match declared, row:
+        case Declared(), Unreadable():
+            message = f"its row cannot be read ({row.reason}): upgrade slowsched"
+            return _of_file(ChangeKind.CONFLICT, declared, None, message=message)
+        case Declared(), None | Row(state=State.DELETED):
+            return _entered(declared, row, by, allowance)
+        case Declared(), Row():
+            return _differing(declared, row, by, allowance)
+        case None, Row():
+            return _gone(row, by, allowance)
+        case _:
+            return None
+
+
+def _entered(declared: Declared, tombstone: Row | None, by: Applier, allowance: Allowance) -> Change:
+    """A new task, or one that is back: create, or late."""
+
+    def make(late: LateChoice | None) -> Row:
+        return lifecycle.create(declared, by, tombstone, late)
+
+    return _scheduled(ChangeKind.CREATE, declared, tombstone, by, allowance.late, make=make)
+
+
+def _differing(declared: Declared, row: Row, by: Applier, allowance: Allowance) -> Change | None:
+    """A task that has a file and a row: unchanged, update, late or conflict."""
+    digests = canonical.digests(declared.task)
+    if row.digests == digests and row.expires_at is None:
+        return None
+    if row.digests.execution == digests.execution:
+        notes = ("policy-only",) if row.expires_at is None else ("policy-only", "restored")
+        return _of_file(ChangeKind.UPDATE, declared, row, lifecycle.edit_policy(row, declared, by), notes)
+    if row.state is State.RUNNING and row.id not in allowance.supersede:
+        message = f"it is running: wait for its outcome, or say --supersede '{row.id}'"
+        return _of_file(ChangeKind.CONFLICT, declared, row, message=message)
+    if row.state is State.SUCCEEDED and declared.task.due < by.now:
+        message = "it already ran: give it a due ahead to run it again, or take the edit back"
+        return _of_file(ChangeKind.LATE, declared, row, message=message)
+
+    def make(late: LateChoice | None) -> Row:
+        return lifecycle.edit(row, declared, by, late)
+
+    notes = {State.RUNNING: ("superseded",), State.SUCCEEDED: ("runs-again",)}.get(row.state, ())
+    return _scheduled(ChangeKind.UPDATE, declared, row, by, allowance.late, make=make, notes=notes)
+
+
+def _scheduled(
+    kind: ChangeKind,
+    declared: Declared,
+    row: Row | None,
+    by: Applier,
+    choice: LateChoice | None,
+    *,
+    make: Callable[[LateChoice | None], Row],
+    notes: tuple[str, ...] = (),
+) -> Change:
+    """Schedule for the task's due: as it stands if that is ahead, else by its grace or a person's word."""
+    due = declared.task.due
+    late: LateChoice | None = None
+    if due < by.now and not _covered(declared, by.soonest):
+        if choice is None:
+            return _of_file(ChangeKind.LATE, declared, row, message=_late_message(due))
+        late = choice
+        notes = (*notes, f"late-{late.value}")
+    elif due < by.soonest:
+        notes = (*notes, "soon")
+    return _of_file(kind, declared, row, make(late), notes)
+
+
+def _covered(declared: Declared, start: datetime) -> bool:
+    """Say whether the file's own grace still covers a start at `start`; a default never does."""
+    grace = declared.task.grace
+    return declared.own_grace and grace is not None and start <= declared.task.due + grace
+
+
+def _late_message(due: datetime) -> str:
+    return (
+        f"it was due at {rfc3339(due)}: give it a due ahead, or say --late run to run it now, "
+        "or --late skip to record it as missed"
+    )
+
+
+def _gone(row: Row, by: Applier, allowance: Allowance) -> Change | None:
+    """A row whose file is gone: delete, forget or conflict."""
+    if row.expires_at is not None:
+        return None
+    if row.state in {State.SUCCEEDED, State.MISSED}:
+        return _of_row(ChangeKind.FORGET, row, lifecycle.forget(row, by))
+    if row.state is State.RUNNING and row.id not in allowance.supersede:
+        message = f"its file is gone while it is running: wait for its outcome, or say --supersede '{row.id}'"
+        return _of_row(ChangeKind.CONFLICT, row, message=message)
+    notes = ("superseded",) if row.state is State.RUNNING else ()
+    if row.task.protect and row.state is not State.DEAD:
+        notes = (*notes, "protected")
+    return _of_row(ChangeKind.DELETE, row, lifecycle.delete(row, by), notes)
+
+
+def _of_file(
+    kind: ChangeKind,
+    declared: Declared,
+    row: Row | None,
+    result: Row | None = None,
+    notes: tuple[str, ...] = (),
+    *,
+    message: str | None = None,
+) -> Change:
+    """Make the change of a task that a file declares."""
+    task = declared.task
+    return Change(
+        id=task.id,
+        kind=kind,
+        action=task.action,
+        due=task.due,
+        place=declared.place,
+        notes=notes,
+        fields=() if row is None or row.state is State.DELETED else _fields(row, declared),
+        message=message,
+        before=row,
+        declared=declared,
+        result=result,
+    )
+
+
+def _of_row(
+    kind: ChangeKind,
+    row: Row,
+    result: Row | None = None,
+    notes: tuple[str, ...] = (),
+    *,
+    message: str | None = None,
+) -> Change:
+    """Make the change of a task whose file is gone; its place is the one that the file had."""
+    return Change(
+        id=row.id,
+        kind=kind,
+        action=row.task.action,
+        due=row.task.due,
+        place=Place(path=row.source.path, line=row.source.line),
+        notes=notes,
+        message=message,
+        before=row,
+        result=result,
+    )
+
+
+def _fields(row: Row, declared: Declared) -> tuple[Field, ...]:
+    before = canonical.task_document(row.task)
+    after = canonical.task_document(declared.task)
+    return tuple(_differences((), before, after))
+
+
+def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Field]:
+    """Go down into mappings; lists and scalars are compared as a whole."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from _differences((*path, key), before.get(key), after.get(key))
+    elif canonical.text(before) != canonical.text(after):
+        yield Field(pointer=canonical.pointer(path), before=before, after=after)

@@ -1,0 +1,335 @@
+"""What apply would do: desired x live x now -> Plan, with its limits and its digest.
+
+Pure, in two steps so that nothing is fetched that does not change: `compare` looks at summaries, then
+`make_plan` has `decision` decide on the full rows of what differs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from slowsched import canonical
+from slowsched.decision import Allowance, decide
+from slowsched.errors import UsageError
+from slowsched.lifecycle import Applier
+from slowsched.model import (
+    Change,
+    ChangeKind,
+    Declared,
+    LateChoice,
+    Plan,
+    Problem,
+    Refusal,
+    Row,
+    State,
+    Summary,
+    Unreadable,
+)
+from slowsched.timing import soonest, target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+__all__ = ["Comparison", "LateChoice", "PlanOptions", "PlanSetting", "compare", "make_plan"]
+
+FEW_DELETES = 3  # up to so many deletes are no mass deletion, whatever their share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What the caller allows: the limits of the config and the words said on the command line."""
+
+    late: LateChoice | None = None
+    allow_deletes: int | None = None
+    allow_protected: frozenset[str] = frozenset()
+    supersede: frozenset[str] = frozenset()
+    max_deletes: int = 50
+    max_delete_percent: int = 30
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Every id that the caller named."""
+        return self.allow_protected | self.supersede
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSetting:
+    """Where and when a plan is made: the owner, the commit, now, and what the timer can do."""
+
+    environment: str
+    owner: str
+    commit: str | None
+    now: datetime
+    lead: timedelta
+    delivery: timedelta
+    armed: datetime | None = None
+
+    @property
+    def applier(self) -> Applier:
+        """Who would write the rows."""
+        earliest = soonest(self.now, self.lead)
+        return Applier(owner=self.owner, commit=self.commit, now=self.now, soonest=earliest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What one pass over files and summaries tells: `differing` and `gone` need their rows.
+
+    `pending` counts this owner's rows that still need the worker; `rest_wake` is the earliest wake of
+    all rows that no change can touch; `unknown` are ids that the caller named and nobody has.
+    """
+
+    differing: tuple[Declared, ...] = ()
+    gone: tuple[str, ...] = ()
+    foreign: tuple[Declared, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    known: frozenset[str] = field(default_factory=frozenset)
+    desired: int = 0
+    unchanged: int = 0
+    done: int = 0
+    pending: int = 0
+    rest_wake: datetime | None = None
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids whose full rows `make_plan` needs, sorted."""
+        return tuple(sorted({*self.gone, *(each.task.id for each in self.differing if each.task.id in self.known)}))
+
+
+def compare(
+    declared: Iterable[Declared],
+    live: Iterable[Summary | Unreadable],
+    owner: str,
+    named: frozenset[str] = frozenset(),
+) -> Comparison:
+    """Compare what files declare with summaries of the rows; `live` is read to its end first.
+
+    `named` are ids that the caller has something to say about.
+    """
+    summaries: dict[str, Summary | Unreadable] = {each.id: each for each in live}
+    pending = sum(1 for each in summaries.values() if _is_pending(each, owner))
+    unknown = set(named - summaries.keys())
+    differing: list[Declared] = []
+    foreign: list[Declared] = []
+    known: set[str] = set()
+    unchanged = done = 0
+    wakes: list[datetime] = []
+    for each in declared:
+        unknown.discard(each.task.id)
+        match summaries.pop(each.task.id, None):
+            case Summary() as row if row.owner != owner:
+                foreign.append(each)
+            case Summary(expires_at=None) as row if row.digests == canonical.digests(each.task):
+                done += row.state is State.SUCCEEDED
+                unchanged += row.state is not State.SUCCEEDED
+                if row.wake_at is not None:
+                    wakes.append(row.wake_at)
+            case row:
+                differing.append(each)
+                if row is not None:
+                    known.add(each.task.id)
+    gone = [each.id for each in summaries.values() if isinstance(each, Summary) and _may_go(each, owner)]
+    kept = [each for each in summaries.values() if isinstance(each, Summary) and not _may_go(each, owner)]
+    wakes += [each.wake_at for each in kept if each.wake_at is not None]
+    return Comparison(
+        differing=tuple(differing),
+        gone=tuple(gone),
+        foreign=tuple(foreign),
+        unreadable=tuple(each for each in summaries.values() if isinstance(each, Unreadable)),
+        known=frozenset(known),
+        desired=len(differing) + unchanged + done,
+        unchanged=unchanged,
+        done=done,
+        pending=pending,
+        rest_wake=min(wakes, default=None),
+        unknown=tuple(sorted(unknown)),
+    )
+
+
+def _is_pending(row: Summary | Unreadable, owner: str) -> bool:
+    return isinstance(row, Summary) and row.owner == owner and row.state in {State.SCHEDULED, State.RUNNING}
+
+
+def _may_go(row: Summary, owner: str) -> bool:
+    """Say whether a row without a file has something left to be done to it."""
+    return row.owner == owner and row.expires_at is None
+
+
+def make_plan(
+    comparison: Comparison,
+    rows: Mapping[str, Row | Unreadable],
+    setting: PlanSetting,
+    options: PlanOptions,
+    problems: Sequence[Problem] = (),
+) -> Plan:
+    """Decide on everything that differs, from the full rows of `comparison.ids`.
+
+    With problems in the files there are no changes at all: half of a repository is not a desired state.
+
+    Raises:
+        UsageError: `options` names an id that nobody has.
+    """
+    found = (*problems, *(_foreign_problem(each) for each in comparison.foreign))
+    decided = [] if found else list(_decided(comparison, rows, setting, options))
+    changes = _sorted(_renames([change for change, _ in decided if change is not None]))
+    _check_named(comparison.unknown, changes)
+    return Plan(
+        environment=setting.environment,
+        owner=setting.owner,
+        commit=setting.commit,
+        now=setting.now,
+        digest=_digest(setting.owner, changes),
+        changes=tuple(changes),
+        counts=_counts(comparison, decided),
+        pending=comparison.pending,
+        valid_until=_valid_until(changes, setting.now),
+        timer_before=setting.armed,
+        timer_after=_timer_after(comparison.rest_wake, decided, setting),
+        problems=found,
+        refused=() if found else _refusals(changes, comparison, options),
+        unreadable=comparison.unreadable,
+    )
+
+
+def _decided(
+    comparison: Comparison, rows: Mapping[str, Row | Unreadable], setting: PlanSetting, options: PlanOptions
+) -> Iterable[tuple[Change | None, Row | Unreadable | None]]:
+    """Yield what was decided on each task that differs, beside the row that it was decided on."""
+    allowance = Allowance(late=options.late, supersede=options.supersede)
+    pairs: list[tuple[Declared | None, str]] = [(each, each.task.id) for each in comparison.differing]
+    pairs += [(None, task_id) for task_id in comparison.gone]
+    by = setting.applier
+    for declared, task_id in pairs:
+        row = rows.get(task_id)
+        yield decide(declared, row, by, allowance), row
+
+
+def _foreign_problem(declared: Declared) -> Problem:
+    return Problem(
+        path=declared.place.path,
+        line=declared.place.line,
+        column=declared.place.column,
+        pointer="$.id",
+        code="foreign-id",
+        message=f"the id {declared.task.id!r} belongs to another owner in this table: choose another",
+    )
+
+
+# --- the plan as a whole ---------------------------------------------------------------------------
+
+
+def _sorted(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: (change.due, change.id))
+
+
+def _renames(changes: Sequence[Change]) -> list[Change]:
+    """Note creates that execute exactly what a delete of the same plan would have executed."""
+    deleted = {
+        change.before.digests.execution: change.id
+        for change in reversed(_sorted(changes))
+        if change.kind is ChangeKind.DELETE and change.before is not None
+    }
+    return [
+        replace(change, notes=(*change.notes, f"renamed-from:{deleted[change.result.digests.execution]}"))
+        if change.kind is ChangeKind.CREATE and change.result is not None and change.result.digests.execution in deleted
+        else change
+        for change in changes
+    ]
+
+
+def _check_named(unknown: Sequence[str], changes: Sequence[Change]) -> None:
+    for task_id in unknown:
+        near = get_close_matches(task_id, [change.id for change in changes], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "ids are written as in the task file"
+        raise UsageError(f"there is no task {task_id!r}", hint=hint)
+
+
+def _counts(comparison: Comparison, decided: Sequence[tuple[Change | None, Row | Unreadable | None]]) -> dict[str, int]:
+    """Count changes by kind; a row that was changed by another apply meanwhile counts as what it is now."""
+    counts = Counter(change.kind.value for change, _ in decided if change is not None)
+    settled = [row.state for change, row in decided if change is None and isinstance(row, Row)]
+    done = sum(1 for state in settled if state is State.SUCCEEDED)
+    return {
+        **{kind.value: counts[kind.value] for kind in ChangeKind},
+        "unchanged": comparison.unchanged + len(settled) - done,
+        "done": comparison.done + done,
+    }
+
+
+def _digest(owner: str, changes: Sequence[Change]) -> str:
+    """Digest what would be done, and nothing that time alone changes: no clock text, no versions."""
+    return canonical.digest([owner, [_digest_entry(change) for change in changes]])
+
+
+def _digest_entry(change: Change) -> list[Any]:
+    after = None if change.declared is None else canonical.digests(change.declared.task)
+    before = None if change.before is None else change.before.digests
+    chosen = [note for note in change.notes if note.startswith("late-")]
+    return [
+        change.id,
+        change.kind.value,
+        chosen,
+        *(None if each is None else [each.execution, each.policy] for each in (before, after)),
+    ]
+
+
+def _valid_until(changes: Sequence[Change], now: datetime) -> datetime | None:
+    ahead = [
+        change.due
+        for change in changes
+        if change.kind in {ChangeKind.CREATE, ChangeKind.UPDATE}
+        and "policy-only" not in change.notes
+        and change.due >= now
+    ]
+    return min(ahead, default=None)
+
+
+def _timer_after(
+    rest_wake: datetime | None,
+    decided: Sequence[tuple[Change | None, Row | Unreadable | None]],
+    setting: PlanSetting,
+) -> datetime | None:
+    after = [row if change is None or change.result is None else change.result for change, row in decided]
+    wakes = [row.wake_at for row in after if isinstance(row, Row) and row.wake_at is not None]
+    if rest_wake is not None:
+        wakes.append(rest_wake)
+    if not wakes:
+        return setting.armed
+    minute = target(min(wakes), setting.now, lead=setting.lead, delivery=setting.delivery)
+    return setting.armed if minute is None else minute
+
+
+def _refusals(changes: Sequence[Change], comparison: Comparison, options: PlanOptions) -> tuple[Refusal, ...]:
+    """Return what forbids the plan as a whole: limits over pending rows, and protected tasks."""
+    deletes = sum(1 for change in changes if change.kind is ChangeKind.DELETE and _was_pending(change))
+    refused: list[Refusal] = []
+    reason = _over_limit(deletes, comparison, options)
+    if reason is not None and options.allow_deletes != deletes:
+        code, message = reason
+        refused.append(Refusal(code=code, message=f"{message}: say --allow-deletes {deletes} if that is meant"))
+    for change in changes:
+        if "protected" in change.notes and change.id not in options.allow_protected:
+            message = f"'{change.id}' is protected: say --allow-protected '{change.id}' to delete it"
+            refused.append(Refusal(code="protected", message=message))
+    return tuple(refused)
+
+
+def _over_limit(deletes: int, comparison: Comparison, options: PlanOptions) -> tuple[str, str] | None:
+    pending = comparison.pending
+    if comparison.desired == 0 and pending:
+        return "no-tasks", f"no task is declared while {pending} are pending"
+    if deletes > options.max_deletes:
+        return "too-many-deletes", f"{deletes} pending tasks would be deleted, more than {options.max_deletes}"
+    if deletes > FEW_DELETES and deletes * 100 > pending * options.max_delete_percent:
+        share = f"more than {options.max_delete_percent} %"
+        return "too-many-deletes", f"{deletes} of {pending} pending tasks would be deleted, {share}"
+    return None
+
+
+def _was_pending(change: Change) -> bool:
+    return change.before is not None and change.before.state in {State.SCHEDULED, State.RUNNING}
