@@ -1,0 +1,92 @@
+"""`slowsched init`: a repository that works, without touching anything that is there."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from slowsched.cli.frame import Settings, command, pass_settings
+from slowsched.cli.output import emit, note
+from slowsched.cli.status import Status
+
+__all__ = ["init_command"]
+
+OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+")
+
+
+@command(
+    "init",
+    examples=[
+        ("a repository in the current folder", "slowsched init"),
+        ("one in a new folder, for a named team", "slowsched init shop-dates --owner acme/shop"),
+    ],
+)
+@click.argument("directory", metavar="[DIR]", required=False, default=".", type=click.Path(file_okay=False))
+@click.option("--owner", metavar="NAME", help="Whose tasks these are.  [default: my-team/ and the folder's name]")
+@pass_settings
+def init_command(settings: Settings, directory: str, owner: str | None) -> Status:
+    """Make a repository that works in DIR, the current folder by default.
+
+    It writes the config, an example task, the schemas for your editor and of the example's payload, the
+    code of its action, and what git is to ignore. A file that exists is never overwritten.
+    """
+    from slowsched.starter import starter_files
+
+    root = Path(directory)
+    files = starter_files(owner or _default_owner(root), datetime.now(UTC))
+    created = [path for path, text in files.items() if _create(root / path, text)]
+    if _ignore_local_state(root / ".gitignore"):
+        created.append(".gitignore")
+    for path in sorted(created):
+        emit(f"created  {path}")
+    for path in sorted({*files, ".gitignore"} - set(created)):
+        emit(f"exists   {path}")
+    note(settings, _next_steps(directory))
+    return Status.DONE
+
+
+def _default_owner(root: Path) -> str:
+    name = re.sub(r"[^A-Za-z0-9]+", "-", root.resolve().name).strip("-") or "dates"
+    return f"my-team/{name}"
+
+
+def _create(path: Path, text: str) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _ignore_local_state(path: Path) -> bool:
+    """Add the folder of the local state to .gitignore, unless it is there."""
+    from slowsched.starter import IGNORED
+
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if IGNORED.rstrip("/") in {line.strip().strip("/") for line in text.splitlines()}:
+        return False
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{'' if not text or text.endswith(chr(10)) else chr(10)}{IGNORED}\n")
+    return True
+
+
+def _next_steps(directory: str) -> str:
+    """Return what a newcomer types next, the example's whole life."""
+    from slowsched.starter import EXAMPLE_ID, example_due
+    from slowsched.timing import rfc3339
+
+    steps = [
+        ("slowsched plan", "what would change"),
+        ("slowsched apply", "do it, and arm the timer"),
+        (f"slowsched worker --fakenow {rfc3339(example_due(datetime.now(UTC)))}", "play the moment it is due"),
+        (f"slowsched show {EXAMPLE_ID!r}", "what came of it"),
+    ]
+    if directory != ".":
+        steps.insert(0, (f"cd {directory}", ""))
+    width = max(len(line) for line, _ in steps)
+    return "\nNext:\n" + "\n".join(f"  {line:{width}}  {'# ' * bool(why)}{why}".rstrip() for line, why in steps)
