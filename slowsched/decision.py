@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Allowance", "decide"]
 
+_UPDATE_NOTES: dict[State, tuple[str, ...]] = {State.RUNNING: ("superseded",), State.SUCCEEDED: ("runs-again",)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
@@ -65,8 +67,9 @@ def _differing(declared: Declared, row: Row, by: Applier, allowance: Allowance) 
     if row.digests == digests and row.expires_at is None:
         return None
     if row.digests.execution == digests.execution:
-        notes = ("policy-only",) if row.expires_at is None else ("policy-only", "restored")
-        return _of_file(ChangeKind.UPDATE, declared, row, lifecycle.edit_policy(row, declared, by), notes)
+        restored = () if row.expires_at is None else ("restored",)
+        result = lifecycle.edit_policy(row, declared, by)
+        return _of_file(ChangeKind.UPDATE, declared, row, result, ("policy-only", *restored))
     if row.state is State.RUNNING and row.id not in allowance.supersede:
         message = f"it is running: wait for its outcome, or say --supersede '{row.id}'"
         return _of_file(ChangeKind.CONFLICT, declared, row, message=message)
@@ -77,7 +80,7 @@ def _differing(declared: Declared, row: Row, by: Applier, allowance: Allowance) 
     def make(late: LateChoice | None) -> Row:
         return lifecycle.edit(row, declared, by, late)
 
-    notes = {State.RUNNING: ("superseded",), State.SUCCEEDED: ("runs-again",)}.get(row.state, ())
+    notes = _UPDATE_NOTES.get(row.state, ())
     return _scheduled(ChangeKind.UPDATE, declared, row, by, allowance.late, make=make, notes=notes)
 
 

@@ -193,10 +193,11 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What a worker does with a due row, and the row to write for it."""
+    """What a worker does with a due row, the row to write for it, and the token of a claim."""
 
     step: Step
     row: Row
+    token: str
 
 
 def take(row: Row, *, now: datetime, token: str, known: bool) -> Taken | None:
@@ -216,7 +217,7 @@ def take(row: Row, *, now: datetime, token: str, known: bool) -> Taken | None:
     else:
         planned = row.wake_at if row.attempt or row.requested_at else row.task.due
         step, taken = Step.CLAIM, _claim(expired, now, planned, token)
-    return Taken(step=step, row=_written_over(row, taken))
+    return Taken(step=step, row=_written_over(row, taken), token=token)
 
 
 def _claim(row: Row, now: datetime, planned: datetime, token: str) -> Row:
