@@ -1,0 +1,73 @@
+# Every target makes what it needs from nothing, its own virtual environment included.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+READY := $(VENV)/.ready-for-development
+
+# The pure core, whose branches are covered to the last (docs/architecture.md).
+CORE := slowsched/errors.py,slowsched/model.py,slowsched/timing.py,slowsched/canonical.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/plan.py,slowsched/render/*
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format format-check lint types coverage bench dist clean
+
+help:
+	@echo "make demo    the main job, from a task file to its recorded outcome, on the embedded backend"
+	@echo "make test    all tests"
+	@echo "make check   format, lint, types, tests with coverage: what CI runs"
+	@echo "make bench   speed and memory beside their floors"
+	@echo "make format  put the code in order"
+	@echo "make dist    a wheel and a source archive in dist/"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# slowsched itself, nothing else: what the demo needs.
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+# ... and the tools of development.
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(INSTALLED)
+
+demo: $(INSTALLED)
+	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY) format-check lint types coverage
+
+format-check: $(READY)
+	$(BIN)/ruff format --check .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+# Whole at least 95 %, the core 100 %, branches counted.
+coverage: $(READY)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --fail-under=100 --include='$(CORE)'
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python benchmarks/run.py
+
+dist: $(READY)
+	$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
