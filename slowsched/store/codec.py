@@ -46,6 +46,7 @@ __all__ = [
     "SUMMARY_ATTRIBUTES",
     "Item",
     "decode_control",
+    "decode_moment",
     "decode_row",
     "decode_summary",
     "encode_control",
@@ -154,7 +155,7 @@ def decode_summary(item: Mapping[str, Any]) -> Summary | Unreadable:
             state=_state(item),
             version=_count(item, "version"),
             digests=Digests(execution=_text(item, "digest"), policy=_text(item, "policy_digest")),
-            due=_moment(item["due"]),
+            due=decode_moment(item["due"]),
             wake_at=_optional_moment(item, "wake_at"),
             expires_at=_expires_at(item),
         )
@@ -208,7 +209,7 @@ def _source(document: Mapping[str, Any]) -> Source:
 
 
 def _claim(document: Mapping[str, Any]) -> Claim:
-    return Claim(token=_optional_text(document, "token"), lease_end=_moment(document["lease_end"]))
+    return Claim(token=_optional_text(document, "token"), lease_end=decode_moment(document["lease_end"]))
 
 
 def _entry_document(entry: HistoryEntry) -> dict[str, Any]:
@@ -228,7 +229,7 @@ def _entry(document: Mapping[str, Any]) -> HistoryEntry:
     return HistoryEntry(
         generation=_count(document, "generation"),
         attempt=_count(document, "attempt"),
-        started_at=_moment(document["started_at"]),
+        started_at=decode_moment(document["started_at"]),
         finished_at=_optional_moment(document, "finished_at"),
         late_seconds=_seconds(document, "late_seconds"),
         outcome=None if outcome is None else HistoryOutcome(outcome),
@@ -292,7 +293,7 @@ def decode_control(item: Mapping[str, Any]) -> Control:
 
 
 def _pause(document: Mapping[str, Any]) -> Pause:
-    return Pause(by=_text(document, "by"), at=_moment(document["at"]), reason=_optional_text(document, "reason"))
+    return Pause(by=_text(document, "by"), at=decode_moment(document["at"]), reason=_optional_text(document, "reason"))
 
 
 def _owner_document(owner: OwnerControl) -> dict[str, Any]:
@@ -319,8 +320,8 @@ def _lock(document: Mapping[str, Any]) -> Lock:
         token=_text(document, "token"),
         holder=_text(document, "holder"),
         url=_optional_text(document, "url"),
-        taken_at=_moment(document["taken_at"]),
-        lease_end=_moment(document["lease_end"]),
+        taken_at=decode_moment(document["taken_at"]),
+        lease_end=decode_moment(document["lease_end"]),
     )
 
 
@@ -398,7 +399,12 @@ def _seconds(document: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
-def _moment(text: Any) -> datetime:
+def decode_moment(text: Any) -> datetime:
+    """Read a moment as an item holds it.
+
+    Raises:
+        ValueError: it is not fixed-width text, as `timing.stamp` writes it.
+    """
     if type(text) is not str or len(text) != _STAMP_LENGTH or text[-1] != "Z":
         raise ValueError(f"{text!r} is not a moment")
     return parse_stamp(text)
@@ -406,4 +412,4 @@ def _moment(text: Any) -> datetime:
 
 def _optional_moment(document: Mapping[str, Any], name: str) -> datetime | None:
     text = document.get(name)
-    return None if text is None else _moment(text)
+    return None if text is None else decode_moment(text)

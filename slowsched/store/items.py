@@ -7,16 +7,27 @@ several times, as any client on a network does, and reports only what the last s
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slowsched.errors import StoreError
 from slowsched.model import Conflict, Control
 from slowsched.store.base import Store, new_write_id
-from slowsched.store.codec import decode_control, decode_row, decode_summary, encode_control, encode_row, is_unicode
+from slowsched.store.codec import (
+    decode_control,
+    decode_moment,
+    decode_row,
+    decode_summary,
+    encode_control,
+    encode_row,
+    is_unicode,
+)
+from slowsched.timing import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from slowsched.model import Row, Summary, Unreadable
     from slowsched.store.base import Write
@@ -51,6 +62,10 @@ class ItemStore(Store):
     @abstractmethod
     def _read_summaries(self) -> Iterator[Item]:
         """Yield at least the `SUMMARY_ATTRIBUTES` of every row, page by page."""
+
+    @abstractmethod
+    def _read_wake(self, after: str) -> str | None:
+        """Return the least `wake_at` above `after`, as it is stored; None when there is none."""
 
     @abstractmethod
     def _write_row(self, item: Item, expect_version: int) -> Refused | None:
@@ -89,6 +104,15 @@ class ItemStore(Store):
     def rows(self) -> Iterator[Summary | Unreadable]:
         """Yield a summary of every row."""
         return map(decode_summary, self._read_summaries())
+
+    def next_wake(self, after: datetime | None = None) -> datetime | None:
+        """Return the earliest `wake_at`, or the earliest later than `after`; a damaged one is passed over."""
+        text = self._read_wake("" if after is None else stamp(after))
+        while text is not None:
+            with suppress(ValueError):
+                return decode_moment(text)
+            text = self._read_wake(text)
+        return None
 
     def put(self, row: Row, expect_version: int) -> Conflict | None:
         """Write the row if the version found is `expect_version`."""

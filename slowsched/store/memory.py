@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from slowsched.store.base import new_write_id
 from slowsched.store.items import ItemStore, Refused
-from slowsched.timing import parse_stamp, stamp
+from slowsched.timing import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,10 +59,8 @@ class MemoryStore(ItemStore):
         last = stamp(until)
         return iter([task_id for wake_at, task_id in self._wakes() if wake_at <= last])
 
-    def next_wake(self, after: datetime | None = None) -> datetime | None:
-        """Return the earliest `wake_at`, or the earliest later than `after`."""
-        first = "" if after is None else stamp(after)
-        return next((parse_stamp(wake_at) for wake_at, _ in self._wakes() if wake_at > first), None)
+    def _read_wake(self, after: str) -> str | None:
+        return next((wake_at for wake_at, _ in self._wakes() if wake_at > after), None)
 
     def _wakes(self) -> list[tuple[str, str]]:
         """Return `wake_at` and id of every row that needs the worker, in the agenda's order."""
