@@ -1,0 +1,116 @@
+"""A plan in the words of a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slowsched.model import ChangeKind
+from slowsched.render.layout import Ink, flow, paint, sentence
+from slowsched.render.plan_words import COUNTED, first_due, problems_words, standing, timer_words
+from slowsched.render.text_change import KIND_INK, block, one_line
+from slowsched.render.text_problems import problem_lines
+from slowsched.render.words import command, counted, moment, owner_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from slowsched.model import Plan
+    from slowsched.render.layout import Line, Span
+
+__all__ = ["BLOCKS_MAX", "plan_text"]
+
+BLOCKS_MAX = 200  # changes shown in full: more is not read on a screen, and the JSON document has all
+_BLANK: Line = ()
+
+
+def plan_text(plan: Plan, *, width: int, color: bool) -> str:
+    """Write a plan for a person: what happens to which task and when, and what to do next."""
+    return paint(_lines(plan, width), color=color)
+
+
+def _lines(plan: Plan, width: int) -> Iterator[Line]:
+    yield from _header(plan, width)
+    yield _BLANK
+    if plan.problems:
+        yield from problem_lines(plan.problems)
+        yield _BLANK
+        yield from sentence(problems_words(plan), width, Ink.BAD)
+    elif plan.changes:
+        yield from _changes(plan, width)
+        yield from flow(_summary(plan), width, hang=6)
+        yield from sentence(f"Timer: {timer_words(plan)}.", width)
+        yield from _validity(plan, width)
+    else:
+        yield from sentence(f"No changes. {standing(plan)}.", width)
+        yield from sentence(f"Timer: {timer_words(plan)}.", width)
+    yield from _unreadable(plan, width)
+    yield from _refused(plan, width)
+    yield from _next(plan, width)
+
+
+def _header(plan: Plan, width: int) -> Iterator[Line]:
+    # Without a change nothing is coloured, so that the plan which CI makes most often imports no rich.
+    ink = Ink.STRONG if plan.changes or plan.problems else Ink.PLAIN
+    return sentence(f"Plan for {owner_words(plan.environment, plan.owner, plan.commit)}", width, ink)
+
+
+def _changes(plan: Plan, width: int) -> Iterator[Line]:
+    for change in plan.changes[:BLOCKS_MAX]:
+        yield from block(change, plan.now, width)
+        yield _BLANK
+    rest = plan.changes[BLOCKS_MAX:]
+    if rest:
+        yield ((f"{counted(len(rest), 'more change')}, one line each (--format json shows all of them):", Ink.STRONG),)
+        yield from map(one_line, rest)
+        yield _BLANK
+
+
+def _summary(plan: Plan) -> Iterator[Span]:
+    yield "Plan:", Ink.STRONG
+    for kind, words in COUNTED.items():
+        count = plan.counts[kind.value]
+        end = ";" if kind is ChangeKind.CONFLICT else ","
+        yield f"{count} {words}{end}", KIND_INK[kind] if count else Ink.PLAIN
+    yield f"{standing(plan)}.", Ink.PLAIN
+
+
+def _validity(plan: Plan, width: int) -> Iterator[Line]:
+    task_id = first_due(plan)
+    if plan.valid_until is not None and task_id is not None:
+        until = moment(plan.valid_until)
+        yield from sentence(f"This plan is out of date from {until}, when {task_id} becomes due.", width)
+
+
+def _unreadable(plan: Plan, width: int) -> Iterator[Line]:
+    if plan.unreadable:
+        yield _BLANK
+        count = counted(len(plan.unreadable), "row")
+        yield from sentence(f"{count} of a newer version, or damaged, left alone (upgrade slowsched):", width)
+        for each in plan.unreadable[:BLOCKS_MAX]:
+            yield from sentence(f"{each.id}: {each.reason}", width, indent=2)
+        if len(plan.unreadable) > BLOCKS_MAX:
+            yield from sentence(f"... and {len(plan.unreadable) - BLOCKS_MAX} more", width, indent=2)
+
+
+def _refused(plan: Plan, width: int) -> Iterator[Line]:
+    if plan.refused:
+        yield _BLANK
+        for refusal in plan.refused:
+            yield from sentence(f"Refused: {refusal.message} [{refusal.code}]", width, Ink.BAD)
+
+
+def _next(plan: Plan, width: int) -> Iterator[Line]:
+    """Say what to run next; the digest is for those who approve one plan and apply no other."""
+    if plan.problems or not plan.changes:
+        return
+    yield _BLANK
+    if plan.refused:
+        yield from sentence("Apply would write nothing, because the plan is refused as a whole.", width)
+        return
+    blocked = plan.counts["late"] + plan.counts["conflict"]
+    if blocked == len(plan.changes):
+        yield from sentence("Nothing can be applied before that is resolved.", width)
+        return
+    rest = f"; {counted(blocked, 'change')} marked ! would be left out" if blocked else ""
+    yield from sentence(f"Next: {command('apply', plan.environment)}{rest}", width)
+    yield from sentence(f"Digest: {plan.digest}", width, Ink.FAINT)
