@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slowsched.cli.output import complain
 from slowsched.cli.status import Status
 from slowsched.errors import ActionsError, LockedError, SlowschedError, StalePlanError, UnsafeError
 
@@ -32,7 +33,7 @@ def report(error: BaseException, settings: Settings) -> Status:
         click.echo(error.trace, err=True, nl=not error.trace.endswith("\n"))
     elif settings.verbose and not isinstance(error, SlowschedError | click.ClickException):
         traceback.print_exception(error)
-    click.echo(f"slowsched: error: {_one_line(_text(error))}", err=True)
+    complain(_text(error))
     return status_of(error)
 
 
@@ -83,19 +84,15 @@ def _no_such_option(error: click.NoSuchOption, ctx: click.Context) -> str:
 
 def _plain(message: str) -> str:
     """Return click's sentence as the middle of ours."""
-    message = message.strip().removesuffix(".")
-    return message[:1].lower() + message[1:]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    parts = message.strip().removesuffix(".").split(": ")
+    return ": ".join(part[:1].lower() + part[1:] for part in parts)
 
 
 def _interrupted(error: BaseException) -> Status:
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
         click.echo("slowsched: interrupted", err=True)
         return Status.INTERRUPTED
-    click.echo("slowsched: error: the input ended before the question was answered", err=True)
+    complain("the input ended before the question was answered")
     return Status.ERROR
 
 

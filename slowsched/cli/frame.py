@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from slowsched.cli.status import Status
 
-__all__ = ["Command", "GlobalOption", "Settings", "command", "global_options", "pass_settings", "write_options"]
+__all__ = [
+    "Command",
+    "GlobalOption",
+    "Settings",
+    "command",
+    "format_option",
+    "global_options",
+    "pass_settings",
+    "write_options",
+]
 
 DEFAULT_ENVIRONMENT = "local"
 ENVIRONMENT_VARIABLE = "SLOWSCHED_ENV"
@@ -134,6 +143,13 @@ def write_options(command: click.Command, ctx: click.Context, formatter: click.H
 def command(name: str, *, examples: Sequence[tuple[str, str]]) -> Callable[[Callable[..., Status]], Command]:
     """Make a command of a function that returns its exit status; examples are (purpose, line to type)."""
     return click.command(name, cls=Command, examples=examples)
+
+
+def format_option(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add `--format`, whose first choice is the default, as the parameter `form`."""
+    return click.option(
+        "--format", "form", type=click.Choice(forms), default=forms[0], help=f"How to write it.  [default: {forms[0]}]"
+    )
 
 
 pass_settings = click.make_pass_decorator(Settings, ensure=True)

@@ -7,16 +7,18 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypedDict
 
 import click
+
+from slowsched.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from slowsched.cli.frame import Settings
 
-__all__ = ["at_terminal", "emit", "note", "reserved_stdout", "text_style", "use_color", "warn"]
+__all__ = ["at_terminal", "complain", "emit", "is_agreed", "note", "reserved_stdout", "text_style", "use_color", "warn"]
 
 TEXT_WIDTH_PIPED = 100  # of text that goes into a file or a log
 
@@ -40,6 +42,24 @@ def warn(text: str) -> None:
     click.echo(f"slowsched: warning: {' '.join(text.split())}", err=True)
 
 
+def complain(text: str) -> None:
+    """Write an error to stderr, on one line."""
+    click.echo(f"slowsched: error: {' '.join(text.split())}", err=True)
+
+
+def is_agreed(question: str, *, yes: bool) -> bool:
+    """Ask the person at the terminal, unless the answer was given before (`yes`).
+
+    Raises:
+        UsageError: nobody is there to ask.
+    """
+    if yes:
+        return True
+    if not at_terminal():
+        raise UsageError("this asks first, and nobody is at a terminal", hint="say --yes if it is meant")
+    return click.confirm(question, err=True)
+
+
 def use_color(settings: Settings, stream: TextIO | None = None) -> bool:
     """Say whether text on this stream (stdout unless another is given) is coloured."""
     if settings.color != "auto":
@@ -47,11 +67,18 @@ def use_color(settings: Settings, stream: TextIO | None = None) -> bool:
     return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def text_style(settings: Settings, stream: TextIO | None = None) -> dict[str, int | bool]:
-    """Return what a renderer of text takes: the width of the terminal, and whether to use colour."""
+class TextStyle(TypedDict):
+    """What a renderer of text takes."""
+
+    width: int
+    color: bool
+
+
+def text_style(settings: Settings, stream: TextIO | None = None) -> TextStyle:
+    """Return the width of the terminal, and whether to use colour, for text on this stream (stdout by default)."""
     target = stream or sys.stdout
     columns = shutil.get_terminal_size().columns if target.isatty() else TEXT_WIDTH_PIPED
-    return {"width": columns, "color": use_color(settings, target)}
+    return TextStyle(width=columns, color=use_color(settings, target))
 
 
 def at_terminal() -> bool:

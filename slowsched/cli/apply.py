@@ -1,0 +1,233 @@
+"""`slowsched apply`: show the plan, ask a person who is there, carry it out, report."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slowsched.cli.frame import Settings, command, format_option, pass_settings
+from slowsched.cli.output import at_terminal, emit, note, text_style, use_color
+from slowsched.cli.parameters import DURATION
+from slowsched.cli.planning import commit_of, options_of, plan_in, planning_options, write_plan_files
+from slowsched.cli.status import Status
+from slowsched.cli.validate import problems_in
+from slowsched.errors import ProblemsError, UnsafeError
+from slowsched.model import ApplyReport, ApplyStatus, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+    from pathlib import Path
+
+    from slowsched.apply import ApplyRequest
+    from slowsched.backend import Backend
+    from slowsched.cli.progress import Tell
+    from slowsched.config import Config
+    from slowsched.model import Declared, Plan, Problem
+
+__all__ = ["apply_command", "apply_status", "guard_commit"]
+
+_STATUS = {
+    ApplyStatus.APPLIED: Status.DONE,
+    ApplyStatus.NOTHING: Status.DONE,
+    ApplyStatus.PARTIAL: Status.IN_PART,
+    ApplyStatus.REFUSED: Status.UNSAFE,
+    ApplyStatus.LOCKED: Status.LOCKED,
+    ApplyStatus.STALE: Status.STALE,
+}
+
+
+@command(
+    "apply",
+    examples=[
+        ("show the plan, ask, do it", "slowsched apply"),
+        (
+            "in CI, after the merge; exactly the plan that was approved",
+            "slowsched apply --env production --expect 3b1f... --lock-timeout 10m",
+        ),
+        ("run what is late now, at once", "slowsched apply --late run"),
+        ("delete what three reviewers agreed to delete", "slowsched apply --allow-deletes 120"),
+    ],
+)
+@planning_options
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--expect", metavar="DIGEST", help="Apply the plan with this digest, and refuse any other.")
+@click.option("--allow-rollback", is_flag=True, help="Allow a commit that does not contain what was applied last.")
+@click.option("--allow-dirty", is_flag=True, help="On aws: allow a work tree that is not committed, or no commit.")
+@click.option(
+    "--lock-timeout", type=DURATION, default="0s", metavar="D", help="Wait so long for another apply.  [default: 0s]"
+)
+@format_option("text", "json")
+@pass_settings
+def apply_command(settings: Settings, /, **options: Any) -> Status:
+    """Bring the rows in line with the task files, then arm the timer.
+
+    It shows the plan, asks when a person is at a terminal and there are changes, and writes. A late task
+    or a conflict is left out and named; the rest is done (status 6). Running it again finishes what is left.
+    """
+    return _Apply(settings, **options).run()
+
+
+class _Apply:
+    """One run of the command; `run` is the story."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        form: str,
+        yes: bool,
+        expect: str | None,
+        allow_rollback: bool,
+        allow_dirty: bool,
+        lock_timeout: timedelta,
+        commit: str | None,
+        out: Sequence[Path],
+        **allowed: Any,
+    ) -> None:
+        from slowsched.cli.loading import read_config
+
+        self._settings = settings
+        self._config = read_config()
+        self._json = form == "json"
+        self._asks = not yes and at_terminal()
+        self._expect = expect
+        self._allow_rollback = allow_rollback
+        self._allow_dirty = allow_dirty
+        self._lock_timeout = lock_timeout
+        self._out = out
+        self._commit = commit_of(self._config, commit)
+        self._options = options_of(self._config, **allowed)
+        self._read = 0, 0  # files and tasks
+
+    def run(self) -> Status:
+        """Read, show, ask, write, report."""
+        from slowsched.wiring import open_backend
+
+        guard_commit(self._config, self._settings.environment, self._commit, allow_dirty=self._allow_dirty)
+        with open_backend(self._config, self._settings.environment) as backend:
+            try:
+                declared = self._declared()
+                if not self._agreed(backend, declared):
+                    note(self._settings, "Not applied: nothing was written.")
+                    return Status.ERROR
+                report = self._carried_out(backend, declared)
+            except ProblemsError as error:
+                self._show_problems(error.problems)
+                return Status.ERROR
+            self._show_report(report, backend)
+        return apply_status(report)
+
+    def _declared(self) -> list[Declared]:
+        from slowsched.cli.loading import scanning
+
+        with scanning(self._settings, self._config, environment=self._settings.environment) as scan:
+            declared = list(scan)
+        self._read = scan.files, scan.tasks
+        if any(problem.severity == "error" for problem in scan.problems):
+            raise ProblemsError(scan.problems)
+        return declared
+
+    def _agreed(self, backend: Backend, declared: Sequence[Declared]) -> bool:
+        """Show the plan, and ask where somebody is to be asked; what was agreed to is what will be applied."""
+        shown = self._asks or not (self._json or self._settings.quiet)
+        if not shown and not self._out:
+            return True
+        plan = self._read_plan(backend, declared)
+        write_plan_files(self._out, plan)
+        if shown:
+            # Where stdout is kept for the report's document, the plan is words for a person.
+            print(plan_in("text", plan, self._settings), file=sys.stderr if self._json else sys.stdout, flush=True)
+        writes = sum(1 for change in plan.changes if change.result is not None)
+        if not self._asks or not writes or plan.refused:
+            return True
+        self._expect = self._expect or plan.digest
+        return click.confirm(f"Apply {writes} change{'s' * (writes != 1)} to {plan.owner}?", err=True)
+
+    def _read_plan(self, backend: Backend, declared: Sequence[Declared]) -> Plan:
+        from slowsched.apply import read_plan
+
+        plan = read_plan(backend, declared, commit=self._commit, options=self._options)
+        if plan.problems:
+            raise ProblemsError(plan.problems)
+        return plan
+
+    def _carried_out(self, backend: Backend, declared: Sequence[Declared]) -> ApplyReport:
+        from slowsched import apply
+        from slowsched.cli.progress import progress
+        from slowsched.cli.signals import StopFlag, stop_on_signals
+
+        with (
+            stop_on_signals(StopFlag("after the writes that are under way")) as stop,
+            progress(self._settings, "changes written") as tell,
+        ):
+            return apply.apply(backend, declared, self._request(stop, tell))
+
+    def _request(self, stop: Callable[[], bool], tell: Tell | None) -> ApplyRequest:
+        from slowsched import git
+        from slowsched.apply import ApplyRequest
+        from slowsched.cli.loading import holder
+
+        return ApplyRequest(
+            commit=self._commit,
+            options=self._options,
+            expect=self._expect,
+            allow_rollback=self._allow_rollback,
+            lock_timeout=self._lock_timeout,
+            holder=holder(),
+            is_ancestor=functools.partial(git.is_ancestor, self._config.root),
+            stop=stop,
+            on_progress=tell or (lambda _done, _all: None),
+        )
+
+    def _show_report(self, report: ApplyReport, backend: Backend) -> None:
+        if self._json:
+            from slowsched.render.shapes import apply_shape, json_text
+
+            emit(json_text(apply_shape(report)))
+        else:
+            from slowsched.render.text_reports import apply_text
+
+            emit(apply_text(report, now=backend.clock(), **text_style(self._settings)))
+
+    def _show_problems(self, problems: Sequence[Problem]) -> None:
+        """Show what is wrong with the files; as JSON in the report's own shape, with the problems beside."""
+        from slowsched.render.shapes import apply_shape, json_text, validate_shape
+
+        if not self._json:
+            emit(problems_in("text", *self._read, problems, color=use_color(self._settings)))
+            note(self._settings, "Nothing was written.")
+            return
+        report = ApplyReport(
+            environment=self._settings.environment,
+            owner=f"{self._config.owner}/{self._settings.environment}",
+            commit=self._commit,
+            digest="",
+            status=ApplyStatus.REFUSED,
+            refused=(Refusal(code="problems", message=str(ProblemsError(problems))),),
+        )
+        emit(json_text({**apply_shape(report), "problems": validate_shape(0, 0, problems)["problems"]}))
+
+
+def guard_commit(config: Config, environment: str, commit: str | None, *, allow_dirty: bool) -> None:
+    """Refuse to apply what no commit holds to an environment that others share.
+
+    Raises:
+        UnsafeError: on `aws`, there is no commit or the work tree is dirty.
+    """
+    if allow_dirty or config.environment(environment).backend != "aws":
+        return
+    from slowsched import git
+
+    if commit is None:
+        raise UnsafeError("there is no commit to apply", hint="apply from a clone, or say --allow-dirty")
+    if git.is_dirty(config.root):
+        raise UnsafeError("the work tree has changes that no commit holds", hint="commit them, or say --allow-dirty")
+
+
+def apply_status(report: ApplyReport) -> Status:
+    """Return the status that an apply ends with."""
+    return _STATUS[report.status]

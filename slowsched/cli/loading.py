@@ -1,0 +1,105 @@
+"""What commands begin with: the config, the tasks of the files, the backend, who is asking."""
+
+from __future__ import annotations
+
+import getpass
+import itertools
+import os
+import socket
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from slowsched.backend import Backend
+    from slowsched.cli.frame import Settings
+    from slowsched.cli.progress import Tell
+    from slowsched.config import Config
+    from slowsched.control import Holder
+    from slowsched.model import Summary
+    from slowsched.repository import Scan
+
+__all__ = ["action_schemas", "holder", "open_environment", "person", "read_config", "rows_of", "scanning"]
+
+_SCHEMA_SUFFIX = ".schema.json"
+
+
+def read_config() -> Config:
+    """Return the config of the repository around the current folder."""
+    from slowsched.config import load_config
+
+    return load_config(None)
+
+
+@contextmanager
+def scanning(
+    settings: Settings, config: Config, *, environment: str | None, paths: Sequence[str] = ()
+) -> Iterator[Scan]:
+    """Give the tasks that the files declare, read while they are iterated, with progress at a terminal."""
+    from slowsched.cli.progress import progress
+    from slowsched.repository import Scan
+
+    with progress(settings, "task files read") as tell:
+        yield Scan(config, environment, paths=paths, on_file=None if tell is None else _counting(tell))
+
+
+def _counting(tell: Tell) -> Callable[..., None]:
+    count = itertools.count(1)
+    return lambda *_: tell(next(count), None)
+
+
+@contextmanager
+def open_environment(settings: Settings, *, fake_now: datetime | None = None) -> Iterator[Backend]:
+    """Open the backend of the environment that the settings name."""
+    from slowsched.wiring import open_backend
+
+    with open_backend(read_config(), settings.environment, fake_now=fake_now) as backend:
+        yield backend
+
+
+def rows_of(backend: Backend, *, told: bool = True) -> Iterator[Summary]:
+    """Yield a summary of every row of this owner; how many cannot be read is told of, once."""
+    from slowsched.cli.output import warn
+    from slowsched.model import Unreadable
+
+    unreadable = 0
+    for row in backend.store.rows():
+        if isinstance(row, Unreadable):
+            unreadable += 1
+        elif row.owner == backend.owner:
+            yield row
+    if unreadable and told:
+        warn(f"{unreadable} of the rows cannot be read by this version: upgrade slowsched")
+
+
+def action_schemas(config: Config) -> Mapping[str, Path]:
+    """Return the payload schema file of every action of the repository."""
+    folder = config.root / config.schemas / "actions"
+    return {path.name.removesuffix(_SCHEMA_SUFFIX): path for path in sorted(folder.glob(f"*{_SCHEMA_SUFFIX}"))}
+
+
+def person() -> str:
+    """Return who runs this program, as others find them: user@machine, or the actor of a workflow."""
+    actor = os.environ.get("GITHUB_ACTOR")
+    if actor:
+        return f"{actor} (GitHub)"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        user = str(os.getuid()) if sys.platform != "win32" else "somebody"
+    return f"{user}@{socket.gethostname()}"
+
+
+def holder() -> Holder:
+    """Return who holds the apply lock while this process applies, and where to look at it."""
+    from slowsched.control import Holder
+
+    server, repository, run = (
+        os.environ.get(name) for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    )
+    url = f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
+    return Holder(name=person(), url=url)

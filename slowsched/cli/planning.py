@@ -1,0 +1,130 @@
+"""What plan and apply share: the words that allow something, the commit, the forms of a plan."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slowsched.cli.complete import row_ids
+from slowsched.cli.output import text_style
+from slowsched.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from slowsched.cli.frame import Settings
+    from slowsched.config import Config
+    from slowsched.model import Plan
+    from slowsched.plan import PlanOptions
+
+__all__ = ["commit_of", "options_of", "plan_in", "planning_options", "write_plan_files"]
+
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+
+_OPTIONS = (
+    click.option("--late", type=click.Choice(["run", "skip"]), help="Run what is late, or record it as missed."),
+    click.option(
+        "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="Allow exactly N deletes of pending tasks."
+    ),
+    click.option(
+        "--allow-protected",
+        multiple=True,
+        metavar="ID",
+        shell_complete=row_ids,
+        help="Allow the delete of this protected task.  [repeatable]",
+    ),
+    click.option(
+        "--supersede",
+        multiple=True,
+        metavar="ID",
+        shell_complete=row_ids,
+        help="Edit or delete this task although it runs.  [repeatable]",
+    ),
+    click.option(
+        "--commit", metavar="SHA", help="The commit of the task files.  [default: $GITHUB_SHA, else HEAD, else none]"
+    ),
+    click.option(
+        "--out",
+        multiple=True,
+        type=click.Path(dir_okay=False, writable=True, path_type=Path),
+        metavar="FILE",
+        help="Write the plan to a file, too: Markdown to *.md, else JSON without values.  [repeatable]",
+    ),
+)
+
+
+def planning_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that plan and apply have in common."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def options_of(
+    config: Config,
+    *,
+    late: str | None,
+    allow_deletes: int | None,
+    allow_protected: Sequence[str],
+    supersede: Sequence[str],
+) -> PlanOptions:
+    """Return what the config and the command line allow."""
+    from slowsched.plan import LateChoice, PlanOptions
+
+    return PlanOptions(
+        late=None if late is None else LateChoice(late),
+        allow_deletes=allow_deletes,
+        allow_protected=frozenset(allow_protected),
+        supersede=frozenset(supersede),
+        max_deletes=config.max_deletes,
+        max_delete_percent=config.max_delete_percent,
+    )
+
+
+def commit_of(config: Config, given: str | None) -> str | None:
+    """Return the commit of the task files: what was given, else $GITHUB_SHA, else HEAD; None outside git."""
+    named = given or os.environ.get("GITHUB_SHA")
+    if not named:
+        from slowsched import git
+
+        return git.commit(config.root)
+    if _COMMIT.fullmatch(named) is None:
+        raise UsageError(f"{named!r} is no commit", hint="write its hexadecimal name, as `git rev-parse HEAD` does")
+    return named.lower()
+
+
+def plan_in(form: str, plan: Plan, settings: Settings) -> str:
+    """Write a plan in the form that was asked for."""
+    match form:
+        case "json":
+            from slowsched.render.shapes import json_text, plan_shape
+
+            return json_text(plan_shape(plan))
+        case "markdown":
+            from slowsched.render.markdown import plan_markdown
+
+            return plan_markdown(plan)
+        case _:
+            from slowsched.render.text_plan import plan_text
+
+            return plan_text(plan, **text_style(settings))
+
+
+def write_plan_files(paths: Sequence[Path], plan: Plan) -> None:
+    """Write the plan to each file, in the form that its name asks for."""
+    for path in paths:
+        path.write_text(_file_text(path, plan), encoding="utf-8")
+
+
+def _file_text(path: Path, plan: Plan) -> str:
+    if path.suffix.lower() in {".md", ".markdown"}:
+        from slowsched.render.markdown import plan_markdown
+
+        return plan_markdown(plan)
+    from slowsched.render.shapes import json_text, plan_file_shape
+
+    return json_text(plan_file_shape(plan))

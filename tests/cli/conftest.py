@@ -1,0 +1,90 @@
+"""A folder to work in, and the command line in it: in this process for most, as a real process for the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from slowsched.cli.main import program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_FOREIGN_VARIABLES = ("SLOWSCHED_ENV", "NO_COLOR", "GITHUB_SHA", "GITHUB_ACTIONS", "GITHUB_ACTOR", "SLOWSCHED_CATALOGUE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a command line ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document of stdout."""
+        return json.loads(self.stdout)
+
+
+Run = "Callable[..., Ran]"
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Start every test in an empty folder of its own, untouched by the machine's variables."""
+    for name in _FOREIGN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    yield
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the folder that commands run in."""
+    return tmp_path / "shop"
+
+
+@pytest.fixture
+def run() -> Callable[..., Ran]:
+    """Return a function that runs a command line in this process."""
+
+    def run_words(*words: str, stdin: str | None = None) -> Ran:
+        result = CliRunner().invoke(program, list(words), input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ran(status=result.exit_code, stdout=result.stdout, stderr=result.stderr)
+
+    return run_words
+
+
+@pytest.fixture
+def repository(folder: Path, run: Callable[..., Ran]) -> Path:
+    """Return the folder with what `init` writes in it."""
+    assert run("init", "--owner", "acme/shop").status == 0
+    return folder
+
+
+def start_process(*words: str, **options: Any) -> subprocess.Popen[str]:
+    """Start a command line as a real process, with its streams as text pipes."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | options.pop("env", {})
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen([sys.executable, "-m", "slowsched", *words], env=environment, text=True, **streams)
+
+
+def run_process(*words: str, **options: Any) -> Ran:
+    """Run a command line as a real process to its end."""
+    with start_process(*words, **options) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    return Ran(status=process.returncode, stdout=stdout, stderr=stderr)
