@@ -11,7 +11,6 @@ Reading never raises for a row: what a newer version wrote, or what is damaged, 
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -33,7 +32,22 @@ from slowsched.model import (
     Task,
     Unreadable,
 )
-from slowsched.timing import parse_stamp, stamp
+from slowsched.store.attributes import (
+    NewerFormatError,
+    check_format,
+    is_unicode,
+    lossy,
+    present,
+    read_count,
+    read_list,
+    read_moment,
+    read_object,
+    read_optional_moment,
+    read_optional_text,
+    read_seconds,
+    read_text,
+)
+from slowsched.timing import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,12 +60,10 @@ __all__ = [
     "SUMMARY_ATTRIBUTES",
     "Item",
     "decode_control",
-    "decode_moment",
     "decode_row",
     "decode_summary",
     "encode_control",
     "encode_row",
-    "is_unicode",
 ]
 
 Item: TypeAlias = "dict[str, str | int]"
@@ -91,7 +103,6 @@ CONTROL_ATTRIBUTES = ("format", "version", "write_id", "paused", "not_before", "
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
-_STAMP_LENGTH = len("2030-01-01T00:00:00.000000Z")
 _STATES: Mapping[object, State] = {state.value: state for state in State}
 
 # What reading damaged text, JSON or numbers can raise.
@@ -120,12 +131,12 @@ def encode_row(row: Row, write_id: str) -> Item:
         "due": stamp(row.task.due),
         "digest": row.digests.execution,
         "policy_digest": row.digests.policy,
-        "source": _lossy(_present(path=row.source.path, line=row.source.line, commit=row.source.commit)),
-        "history": _lossy([_entry_document(entry) for entry in row.history]),
+        "source": lossy(present(path=row.source.path, line=row.source.line, commit=row.source.commit)),
+        "history": lossy([_entry_document(entry) for entry in row.history]),
         "spec": canonical.text(canonical.task_document(row.task)),
     }
     if row.claim is not None:
-        item["claim"] = canonical.text(_present(token=row.claim.token, lease_end=stamp(row.claim.lease_end)))
+        item["claim"] = canonical.text(present(token=row.claim.token, lease_end=stamp(row.claim.lease_end)))
     if row.expires_at is not None:
         item["expires_at"] = -((_EPOCH - row.expires_at) // _SECOND)
     for name in ("wake_at", "requested_at", "deferred_since"):
@@ -136,10 +147,16 @@ def encode_row(row: Row, write_id: str) -> Item:
     return item
 
 
+def _check_storable(item: Item) -> None:
+    for name, value in item.items():
+        if isinstance(value, str) and not is_unicode(value):
+            raise StoreError(f"{item['id']!r} cannot be stored: its `{name}` is not valid Unicode")
+
+
 def decode_row(item: Mapping[str, Any]) -> Row | Unreadable:
     """Return the row that an item holds, or why it cannot be read."""
     try:
-        _check_format(item, ROW_FORMAT)
+        check_format(item, ROW_FORMAT)
         return _row(item)
     except _DAMAGE as error:
         return _unreadable(item, error)
@@ -148,15 +165,15 @@ def decode_row(item: Mapping[str, Any]) -> Row | Unreadable:
 def decode_summary(item: Mapping[str, Any]) -> Summary | Unreadable:
     """Return the summary of a row from its `SUMMARY_ATTRIBUTES`, or why it cannot be read."""
     try:
-        _check_format(item, ROW_FORMAT)
+        check_format(item, ROW_FORMAT)
         return Summary(
-            id=_text(item, "id"),
-            owner=_text(item, "owner"),
+            id=read_text(item, "id"),
+            owner=read_text(item, "owner"),
             state=_state(item),
-            version=_count(item, "version"),
-            digests=Digests(execution=_text(item, "digest"), policy=_text(item, "policy_digest")),
-            due=decode_moment(item["due"]),
-            wake_at=_optional_moment(item, "wake_at"),
+            version=read_count(item, "version"),
+            digests=Digests(execution=read_text(item, "digest"), policy=read_text(item, "policy_digest")),
+            due=read_moment(item, "due"),
+            wake_at=read_optional_moment(item, "wake_at"),
             expires_at=_expires_at(item),
         )
     except _DAMAGE as error:
@@ -164,37 +181,36 @@ def decode_summary(item: Mapping[str, Any]) -> Summary | Unreadable:
 
 
 def _row(item: Mapping[str, Any]) -> Row:
-    claim = item.get("claim")
     return Row(
         task=_task(item),
-        digests=Digests(execution=_text(item, "digest"), policy=_text(item, "policy_digest")),
-        owner=_text(item, "owner"),
-        source=_source(_parse(item["source"])),
+        digests=Digests(execution=read_text(item, "digest"), policy=read_text(item, "policy_digest")),
+        owner=read_text(item, "owner"),
+        source=_source(read_object(item, "source")),
         state=_state(item),
-        version=_count(item, "version"),
-        generation=_count(item, "generation"),
-        wake_at=_optional_moment(item, "wake_at"),
-        attempt=_count(item, "attempt"),
-        claim=None if claim is None else _claim(_parse(claim)),
-        history=tuple(_entry(entry) for entry in _parse(item["history"])),
-        requested_at=_optional_moment(item, "requested_at"),
-        deferred_since=_optional_moment(item, "deferred_since"),
+        version=read_count(item, "version"),
+        generation=read_count(item, "generation"),
+        wake_at=read_optional_moment(item, "wake_at"),
+        attempt=read_count(item, "attempt"),
+        claim=None if item.get("claim") is None else _claim(read_object(item, "claim")),
+        history=tuple(_entry(entry) for entry in read_list(item, "history")),
+        requested_at=read_optional_moment(item, "requested_at"),
+        deferred_since=read_optional_moment(item, "deferred_since"),
         expires_at=_expires_at(item),
     )
 
 
 def _task(item: Mapping[str, Any]) -> Task:
     """Read the spec, so strictly that whoever uses the task need not expect other types."""
-    document = _parse(item["spec"])
+    document = read_object(item, "spec")
     task = canonical.task_from_document(document)
-    if _text(item, "id") != task.id:
+    if read_text(item, "id") != task.id:
         raise ValueError("its `id` is not the one in its `spec`")
-    _text(document, "action")
-    _count(document["retry"], "attempts")
+    read_text(document, "action")
+    read_count(document["retry"], "attempts")
     for name in ("description", "team", "timezone"):
-        _optional_text(document, name)
+        read_optional_text(document, name)
     for name in task.labels:
-        _text(task.labels, name)
+        read_text(task.labels, name)
     if type(task.protect) is not bool:
         raise ValueError("its `protect` is not true or false")
     return task
@@ -202,18 +218,18 @@ def _task(item: Mapping[str, Any]) -> Task:
 
 def _source(document: Mapping[str, Any]) -> Source:
     return Source(
-        path=_text(document, "path"),
-        line=_count(document, "line"),
-        commit=_optional_text(document, "commit"),
+        path=read_text(document, "path"),
+        line=read_count(document, "line"),
+        commit=read_optional_text(document, "commit"),
     )
 
 
 def _claim(document: Mapping[str, Any]) -> Claim:
-    return Claim(token=_optional_text(document, "token"), lease_end=decode_moment(document["lease_end"]))
+    return Claim(token=read_optional_text(document, "token"), lease_end=read_moment(document, "lease_end"))
 
 
 def _entry_document(entry: HistoryEntry) -> dict[str, Any]:
-    return _present(
+    return present(
         generation=entry.generation,
         attempt=entry.attempt,
         started_at=stamp(entry.started_at),
@@ -227,13 +243,13 @@ def _entry_document(entry: HistoryEntry) -> dict[str, Any]:
 def _entry(document: Mapping[str, Any]) -> HistoryEntry:
     outcome = document.get("outcome")
     return HistoryEntry(
-        generation=_count(document, "generation"),
-        attempt=_count(document, "attempt"),
-        started_at=decode_moment(document["started_at"]),
-        finished_at=_optional_moment(document, "finished_at"),
-        late_seconds=_seconds(document, "late_seconds"),
+        generation=read_count(document, "generation"),
+        attempt=read_count(document, "attempt"),
+        started_at=read_moment(document, "started_at"),
+        finished_at=read_optional_moment(document, "finished_at"),
+        late_seconds=read_seconds(document, "late_seconds"),
         outcome=None if outcome is None else HistoryOutcome(outcome),
-        message=_optional_text(document, "message"),
+        message=read_optional_text(document, "message"),
     )
 
 
@@ -245,7 +261,7 @@ def _state(item: Mapping[str, Any]) -> State:
 
 
 def _expires_at(item: Mapping[str, Any]) -> datetime | None:
-    return None if item.get("expires_at") is None else _EPOCH + _count(item, "expires_at") * _SECOND
+    return None if item.get("expires_at") is None else _EPOCH + read_count(item, "expires_at") * _SECOND
 
 
 def _unreadable(item: Mapping[str, Any], error: Exception) -> Unreadable:
@@ -253,7 +269,7 @@ def _unreadable(item: Mapping[str, Any], error: Exception) -> Unreadable:
     if isinstance(key, bytes):  # text that is no Unicode, as a store hands it on
         key = key.decode(errors="replace")
     reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-    return Unreadable(id=str(key), reason=reason if isinstance(error, _NewerFormatError) else f"damaged: {reason}")
+    return Unreadable(id=str(key), reason=reason if isinstance(error, NewerFormatError) else f"damaged: {reason}")
 
 
 # --- the control row -------------------------------------------------------------------------------
@@ -264,10 +280,10 @@ def encode_control(control: Control, write_id: str) -> Item:
     item: Item = {"format": CONTROL_FORMAT, "version": control.version, "write_id": write_id}
     if control.pause is not None:
         pause = control.pause
-        item["paused"] = _lossy(_present(by=pause.by, at=stamp(pause.at), reason=pause.reason))
+        item["paused"] = lossy(present(by=pause.by, at=stamp(pause.at), reason=pause.reason))
     if control.not_before is not None:
         item["not_before"] = stamp(control.not_before)
-    item["owners"] = _lossy({name: _owner_document(owner) for name, owner in control.owners.items()})
+    item["owners"] = lossy({name: _owner_document(owner) for name, owner in control.owners.items()})
     return item
 
 
@@ -278,138 +294,49 @@ def decode_control(item: Mapping[str, Any]) -> Control:
         StoreError: a newer version wrote it, or it is damaged; nothing may run beside what it says.
     """
     try:
-        _check_format(item, CONTROL_FORMAT)
-        paused = item.get("paused")
+        check_format(item, CONTROL_FORMAT)
         return Control(
-            version=_count(item, "version"),
-            pause=None if paused is None else _pause(_parse(paused)),
-            not_before=_optional_moment(item, "not_before"),
-            owners={name: _owner(owner) for name, owner in _parse(item["owners"]).items()},
+            version=read_count(item, "version"),
+            pause=None if item.get("paused") is None else _pause(read_object(item, "paused")),
+            not_before=read_optional_moment(item, "not_before"),
+            owners={name: _owner(owner) for name, owner in read_object(item, "owners").items()},
         )
-    except _NewerFormatError as error:
+    except NewerFormatError as error:
         raise StoreError(f"the control row cannot be read: {error}", hint="upgrade slowsched here") from error
     except _DAMAGE as error:
         raise StoreError(f"the control row is damaged: {error}", hint="restore the store from a backup") from error
 
 
 def _pause(document: Mapping[str, Any]) -> Pause:
-    return Pause(by=_text(document, "by"), at=decode_moment(document["at"]), reason=_optional_text(document, "reason"))
+    return Pause(
+        by=read_text(document, "by"), at=read_moment(document, "at"), reason=read_optional_text(document, "reason")
+    )
 
 
 def _owner_document(owner: OwnerControl) -> dict[str, Any]:
     lock = None if owner.lock is None else _lock_document(owner.lock)
-    return _present(lock=lock, applied=owner.applied, applying=owner.applying)
+    return present(lock=lock, applied=owner.applied, applying=owner.applying)
 
 
 def _owner(document: Mapping[str, Any]) -> OwnerControl:
     lock = document.get("lock")
     return OwnerControl(
         lock=None if lock is None else _lock(lock),
-        applied=_optional_text(document, "applied"),
-        applying=_optional_text(document, "applying"),
+        applied=read_optional_text(document, "applied"),
+        applying=read_optional_text(document, "applying"),
     )
 
 
 def _lock_document(lock: Lock) -> dict[str, Any]:
     times = {"taken_at": stamp(lock.taken_at), "lease_end": stamp(lock.lease_end)}
-    return _present(token=lock.token, holder=lock.holder, url=lock.url) | times
+    return present(token=lock.token, holder=lock.holder, url=lock.url) | times
 
 
 def _lock(document: Mapping[str, Any]) -> Lock:
     return Lock(
-        token=_text(document, "token"),
-        holder=_text(document, "holder"),
-        url=_optional_text(document, "url"),
-        taken_at=decode_moment(document["taken_at"]),
-        lease_end=decode_moment(document["lease_end"]),
+        token=read_text(document, "token"),
+        holder=read_text(document, "holder"),
+        url=read_optional_text(document, "url"),
+        taken_at=read_moment(document, "taken_at"),
+        lease_end=read_moment(document, "lease_end"),
     )
-
-
-# --- text, numbers and moments ---------------------------------------------------------------------
-
-
-class _NewerFormatError(ValueError):
-    """A newer version wrote it; not damage."""
-
-
-def _check_format(item: Mapping[str, Any], known: int) -> None:
-    found = _count(item, "format")
-    if found > known:
-        raise _NewerFormatError(f"a newer version of slowsched wrote it (format {found}; this one reads {known})")
-
-
-def _present(**values: Any) -> dict[str, Any]:
-    """Return the values that there are."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _lossy(value: Any) -> str:
-    """Return the JSON text of what is for people to read; a byte that was no text becomes `?`.
-
-    File names, messages of exceptions and what a person typed can hold lone surrogates. They are not
-    worth losing an outcome for.
-    """
-    return canonical.text(value).encode(errors="replace").decode()
-
-
-def _check_storable(item: Item) -> None:
-    for name, value in item.items():
-        if isinstance(value, str) and not is_unicode(value):
-            raise StoreError(f"{item['id']!r} cannot be stored: its `{name}` is not valid Unicode")
-
-
-def is_unicode(text: str) -> bool:
-    """Say whether text can be stored at all: an argument of a command may hold bytes that are no text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _no_number(literal: str) -> None:
-    raise ValueError(f"{literal} is not JSON")
-
-
-_parse = json.JSONDecoder(parse_constant=_no_number).decode
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document[name]
-    if type(value) is not str:
-        raise ValueError(f"its `{name}` is not text")
-    return value
-
-
-def _optional_text(document: Mapping[str, Any], name: str) -> str | None:
-    return None if document.get(name) is None else _text(document, name)
-
-
-def _count(document: Mapping[str, Any], name: str) -> int:
-    value = document[name]
-    if type(value) is not int or value < 0:
-        raise ValueError(f"its `{name}` is not a count")
-    return value
-
-
-def _seconds(document: Mapping[str, Any], name: str) -> float:
-    value = document[name]
-    if type(value) not in {int, float}:
-        raise ValueError(f"its `{name}` is not a number")
-    return float(value)
-
-
-def decode_moment(text: Any) -> datetime:
-    """Read a moment as an item holds it.
-
-    Raises:
-        ValueError: it is not fixed-width text, as `timing.stamp` writes it.
-    """
-    if type(text) is not str or len(text) != _STAMP_LENGTH or text[-1] != "Z":
-        raise ValueError(f"{text!r} is not a moment")
-    return parse_stamp(text)
-
-
-def _optional_moment(document: Mapping[str, Any], name: str) -> datetime | None:
-    text = document.get(name)
-    return None if text is None else decode_moment(text)

@@ -13,16 +13,9 @@ from typing import TYPE_CHECKING
 
 from slowsched.errors import StoreError
 from slowsched.model import Conflict, Control
+from slowsched.store.attributes import decode_moment, is_unicode
 from slowsched.store.base import Store, new_write_id
-from slowsched.store.codec import (
-    decode_control,
-    decode_moment,
-    decode_row,
-    decode_summary,
-    encode_control,
-    encode_row,
-    is_unicode,
-)
+from slowsched.store.codec import decode_control, decode_row, decode_summary, encode_control, encode_row
 from slowsched.timing import stamp
 
 if TYPE_CHECKING:
