@@ -12,7 +12,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -92,8 +91,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _replace(path: Path, catalogue: dict[str, Any]) -> None:
     """Put a whole new file in the old one's place, so that no reader and no crash ever sees half of it."""
     text = json.dumps(catalogue, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
-    Path(new.name).replace(path)
+    new = path.with_name(path.name + ".new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_FOREIGN_VARIABLES = ("SLOWSCHED_ENV", "NO_COLOR", "GITHUB_SHA", "GITHUB_ACTIONS", "GITHUB_ACTOR", "SLOWSCHED_CATALOGUE")
+_FOREIGN_VARIABLES = (
+    "SLOWSCHED_ENV",
+    "NO_COLOR",
+    "GITHUB_SHA",
+    "GITHUB_ACTIONS",
+    "GITHUB_ACTOR",
+    "SLOWSCHED_CATALOGUE",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
