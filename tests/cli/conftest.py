@@ -15,16 +15,12 @@ from click.testing import CliRunner
 from slowsched.cli.main import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 _FOREIGN_VARIABLES = (
-    "SLOWSCHED_ENV",
-    "NO_COLOR",
-    "GITHUB_SHA",
-    "GITHUB_ACTIONS",
-    "GITHUB_ACTOR",
-    "SLOWSCHED_CATALOGUE",
+    *("SLOWSCHED_ENV", "SLOWSCHED_CATALOGUE", "NO_COLOR", "FORCE_COLOR"),
+    *("GITHUB_ACTOR", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL", "GITHUB_SHA"),
 )
 
 
@@ -42,11 +38,8 @@ class Ran:
         return json.loads(self.stdout)
 
 
-Run = "Callable[..., Ran]"
-
-
 @pytest.fixture(autouse=True)
-def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Start every test in an empty folder of its own, untouched by the machine's variables."""
     for name in _FOREIGN_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -54,7 +47,6 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     folder = tmp_path / "shop"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    yield
 
 
 @pytest.fixture

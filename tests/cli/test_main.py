@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -120,7 +121,8 @@ def test_a_usage_mistake_is_one_line_with_the_way_out(run, words, line):
     assert (ran.status, ran.stdout, ran.stderr) == (1, "", f"slowsched: error: {line}\n")
 
 
-def test_a_global_option_is_taken_before_and_after_the_command(run, repository):
+@pytest.mark.usefixtures("repository")
+def test_a_global_option_is_taken_before_and_after_the_command(run):
     """`--env` works in both places; after the command wins."""
     before = run("--env", "nowhere", "list")
     after = run("list", "--env", "nowhere")
@@ -130,7 +132,8 @@ def test_a_global_option_is_taken_before_and_after_the_command(run, repository):
     assert run("--env", "nowhere", "list", "--env", "local").status == 0
 
 
-def test_the_environment_variable_stands_behind_the_option(run, repository, monkeypatch):
+@pytest.mark.usefixtures("repository")
+def test_the_environment_variable_stands_behind_the_option(run, monkeypatch):
     """SLOWSCHED_ENV names the environment unless `--env` does; empty is as if unset."""
     monkeypatch.setenv("SLOWSCHED_ENV", "nowhere")
     assert "nowhere" in run("list").stderr
@@ -196,6 +199,6 @@ def test_a_reader_that_is_gone_is_no_error_to_talk_about():
 def test_a_full_disk_under_stdout_is_said():
     """Output that cannot be written ends with status 1 and one line."""
     command = [sys.executable, "-m", "slowsched", "--help"]
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (process.returncode, process.stderr) == (1, "slowsched: error: output: no space left on device\n")

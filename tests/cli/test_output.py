@@ -88,6 +88,6 @@ def test_stdout_is_kept_for_the_document():
 def test_stdout_is_kept_where_it_has_no_descriptor(capsys):
     """A stream in memory is kept as well."""
     with output.reserved_stdout():
-        print("to stderr")
-    print("to stdout")
-    assert capsys.readouterr() == ("to stdout\n", "to stderr\n")
+        sys.stdout.write("to stderr")
+    sys.stdout.write("to stdout")
+    assert capsys.readouterr() == ("to stdout", "to stderr")
