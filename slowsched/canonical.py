@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ __all__ = ["digest", "digests", "number", "pointer", "task_document", "task_from
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _INTEGRAL_MAX = 2**53  # beyond it a float no longer names one integer
 _INTEGER_DIGITS_MAX = 300  # what JSON readers elsewhere still take
-_DIGITS_EXACT = 15  # every decimal of so many digits survives the way through a float
+_DIGITS_EXACT = 15  # every decimal of so many digits survives the way through a float ...
+_NORMAL_MIN = 2.2250738585072014e-308  # ... but for those so small that a float has fewer digits, or none, for them
 
 text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 """Write a JSON value as its one canonical text: keys sorted by code point, no blanks, no escapes but JSON's own."""
@@ -42,9 +43,16 @@ def number(literal: str) -> int | float:
     value = float(literal)
     if value in (float("inf"), float("-inf")):
         raise ValueError("this number is beyond the range of a float: quote it")
-    if len(literal) > _DIGITS_EXACT and Decimal(literal) != Decimal(repr(value)):
+    if (len(literal) > _DIGITS_EXACT or abs(value) < _NORMAL_MIN) and not _is_exact(literal, value):
         raise ValueError(f"this number has more digits than a float keeps (it would become {value!r}): quote it")
     return int(value) if value.is_integer() and abs(value) < _INTEGRAL_MAX else value
+
+
+def _is_exact(literal: str, value: float) -> bool:
+    try:
+        return Decimal(literal) == Decimal(repr(value))
+    except InvalidOperation:  # an exponent beyond what even Decimal holds
+        return False
 
 
 def digest(value: Any) -> str:

@@ -190,9 +190,12 @@ def _fields(row: Row, declared: Declared) -> tuple[Field, ...]:
 
 
 def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Field]:
-    """Go down into mappings; lists and scalars are compared as a whole."""
+    """Go down into mappings; lists and scalars are compared as a whole, a key that is absent is not null."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
-            yield from _differences((*path, key), before.get(key), after.get(key))
+            if key in before and key in after:
+                yield from _differences((*path, key), before[key], after[key])
+            else:
+                yield Field(pointer=canonical.pointer((*path, key)), before=before.get(key), after=after.get(key))
     elif canonical.text(before) != canonical.text(after):
         yield Field(pointer=canonical.pointer(path), before=before, after=after)

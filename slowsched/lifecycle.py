@@ -118,7 +118,8 @@ def _schedule(row: Row, declared: Declared, by: Applier, late: LateChoice | None
     )
     if late is LateChoice.SKIP:
         message = "late when applied, skipped on request"
-        scheduled = _end(scheduled, State.MISSED, by.now, HistoryOutcome.MISSED, message)
+        missed = _end(scheduled, State.MISSED, by.now, HistoryOutcome.MISSED, message)
+        scheduled = replace(missed, claim=scheduled.claim)  # a superseded attempt may execute still
     return _written_over(row, scheduled)
 
 

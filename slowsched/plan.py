@@ -177,7 +177,8 @@ def make_plan(
     found = (*problems, *(_foreign_problem(each) for each in comparison.foreign))
     decided = [] if found else list(_decided(comparison, rows, setting, options))
     changes = _sorted(_renames([change for change, _ in decided if change is not None]))
-    _check_named(comparison.unknown, changes)
+    if not found:  # else a named id may stand in a file that could not be read
+        _check_named(comparison.unknown, changes)
     return Plan(
         environment=setting.environment,
         owner=setting.owner,
@@ -189,7 +190,7 @@ def make_plan(
         pending=comparison.pending,
         valid_until=_valid_until(changes, setting.now),
         timer_before=setting.armed,
-        timer_after=_timer_after(comparison.rest_wake, decided, setting),
+        timer_after=setting.armed if found else _timer_after(comparison.rest_wake, decided, setting),
         problems=found,
         refused=() if found else _refusals(changes, comparison, options),
         unreadable=comparison.unreadable,
@@ -269,7 +270,8 @@ def _digest(owner: str, changes: Sequence[Change]) -> str:
 def _digest_entry(change: Change) -> list[Any]:
     after = None if change.declared is None else canonical.digests(change.declared.task)
     before = None if change.before is None else change.before.digests
-    chosen = [note for note in change.notes if note.startswith("late-")]
+    # An update that was approved before the task ran must not run it again unseen.
+    chosen = [note for note in change.notes if note == "runs-again" or note.startswith("late-")]
     return [
         change.id,
         change.kind.value,

@@ -42,6 +42,7 @@ DURATION_MAX = timedelta(days=36_500)  # a hundred years: sums with any due stay
 
 _DURATION = re.compile(r"(\d+)([smhd])", re.ASCII)
 _DURATION_DIGITS = 12  # more is longer than the longest in every unit
+_DOUBLINGS_MAX = 32  # a second, doubled so often, is longer than DURATION_MAX
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _MINUTE = timedelta(minutes=1)
 
@@ -111,7 +112,10 @@ def parse_stamp(text: str) -> datetime:
     Raises:
         ValueError: the text is not such a stamp.
     """
-    return datetime.fromisoformat(text).astimezone(UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset: whose time it is cannot be told")
+    return moment.astimezone(UTC)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -126,7 +130,7 @@ def backoff_delay(retry: Retry, attempt: int, jitter: float) -> timedelta:
     half, so that tasks which failed together do not come back together.
     """
     full = min(retry.backoff, retry.max_backoff)
-    for _ in range(1, attempt):
+    for _ in range(min(attempt - 1, _DOUBLINGS_MAX)):
         if full * 2 >= retry.max_backoff:
             full = retry.max_backoff
             break
