@@ -68,16 +68,16 @@ def usage_text(error: click.UsageError) -> str:
     message = _plain(error.format_message())
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         return _no_such_option(error, error.ctx)
-    if error.ctx is None or message.endswith(("?", "lists them")):
+    if message.endswith(("?", "lists them")):
         return message
-    return f"{message}: see `{error.ctx.command_path} --help`"
+    return f"{message}: see `{error.ctx.command_path if error.ctx else 'slowsched'} --help`"
 
 
 def _no_such_option(error: click.NoSuchOption, ctx: click.Context) -> str:
-    from slowsched.cli.nearest import did_you_mean
+    from slowsched.cli.nearest import way_out
 
     known = [name for param in ctx.command.get_params(ctx) if isinstance(param, click.Option) for name in param.opts]
-    hint = did_you_mean(error.option_name, known, otherwise=f"see `{ctx.command_path} --help`")
+    hint = way_out(error.option_name, known, otherwise=f"see `{ctx.command_path} --help`")
     where = f"{ctx.info_name} has no option" if ctx.parent else "before the command there is no option"
     return f"{where} {error.option_name!r}: {hint}"
 

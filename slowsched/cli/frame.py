@@ -78,7 +78,7 @@ def global_options() -> list[click.Parameter]:
             help=f"The environment to work on.  [default: ${ENVIRONMENT_VARIABLE}, else {DEFAULT_ENVIRONMENT}]",
         ),
         GlobalOption(
-            ["-C", "directory"],
+            ["-C", "start_directory"],
             metavar="DIR",
             type=click.Path(exists=True, file_okay=False),
             is_eager=True,

@@ -77,9 +77,9 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or name the nearest one."""
         if args[0] not in _MODULES and not ctx.resilient_parsing:
-            from slowsched.cli.nearest import did_you_mean
+            from slowsched.cli.nearest import way_out
 
-            hint = did_you_mean(args[0], _MODULES, otherwise=f"`{PROGRAM} --help` lists them")
+            hint = way_out(args[0], _MODULES, otherwise=f"`{PROGRAM} --help` lists them")
             raise click.UsageError(f"there is no command {args[0]!r}: {hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -41,13 +41,13 @@ def schema_command(kind: str, name: str | None) -> Status:
 
 def _action_schema(name: str | None) -> str:
     from slowsched.cli.loading import action_schemas, read_config
-    from slowsched.cli.nearest import did_you_mean
+    from slowsched.cli.nearest import way_out
 
     known = action_schemas(read_config())
     if name is None:
         raise UsageError("`schema action` takes the name of one", hint=_listed(known))
     if name not in known:
-        raise UsageError(f"there is no action {name!r}", hint=did_you_mean(name, known, otherwise=_listed(known)))
+        raise UsageError(f"there is no action {name!r}", hint=way_out(name, known, otherwise=_listed(known)))
     return known[name].read_text(encoding="utf-8")
 
 
