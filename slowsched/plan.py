@@ -24,6 +24,7 @@ from slowsched.model import (
     Problem,
     Refusal,
     Row,
+    Severity,
     State,
     Summary,
     Unreadable,
@@ -169,15 +170,16 @@ def make_plan(
 ) -> Plan:
     """Decide on everything that differs, from the full rows of `comparison.ids`.
 
-    With problems in the files there are no changes at all: half of a repository is not a desired state.
+    With errors in the files there are no changes at all: half of a repository is not a desired state.
 
     Raises:
         UsageError: `options` names an id that nobody has.
     """
     found = (*problems, *(_foreign_problem(each) for each in comparison.foreign))
-    decided = [] if found else list(_decided(comparison, rows, setting, options))
+    broken = any(each.severity is Severity.ERROR for each in found)
+    decided = [] if broken else list(_decided(comparison, rows, setting, options))
     changes = _sorted(_renames([change for change, _ in decided if change is not None]))
-    if not found:  # else a named id may stand in a file that could not be read
+    if not broken:  # else a named id may stand in a file that could not be read
         _check_named(comparison.unknown, changes)
     return Plan(
         environment=setting.environment,
@@ -190,9 +192,9 @@ def make_plan(
         pending=comparison.pending,
         valid_until=_valid_until(changes, setting.now),
         timer_before=setting.armed,
-        timer_after=setting.armed if found else _timer_after(comparison.rest_wake, decided, setting),
+        timer_after=setting.armed if broken else _timer_after(comparison.rest_wake, decided, setting),
         problems=found,
-        refused=() if found else _refusals(changes, comparison, options),
+        refused=() if broken else _refusals(changes, comparison, options),
         unreadable=comparison.unreadable,
     )
 
