@@ -37,6 +37,10 @@ _WAL_RETRY_SECONDS = 0.01
 
 _FILE_MODE = 0o600  # payloads are nobody else's business
 
+# Closing any descriptor of a file lets go of all locks that this process holds on it, SQLite's included:
+# nobody in this process may find the file while `_make` has it open.
+_MAKING = Lock()
+
 # What a summary needs stands first, so that reading it need not follow a long row to its end. `seq`
 # gives the pages of a walk over all rows a key that never changes.
 _SCHEMA = f"""
@@ -113,8 +117,12 @@ class SqliteFile:
             StoreError: the file cannot be read, or is not one of this version's.
         """
         with self._turn():
-            connection = self._open()
-            if connection is None or (not self._has_tables and self._is_blank(connection)):
+            found = self._find()
+            if found is None:
+                self._drop()
+                return []
+            connection = self._connected(found)
+            if not self._has_tables and self._is_blank(connection):
                 return []
             try:
                 return connection.execute(statement, parameters).fetchall()
@@ -167,14 +175,11 @@ class SqliteFile:
         finally:
             self._lock.release()
 
-    def _open(self) -> sqlite3.Connection | None:
-        """Return a connection to the file that is there now, None when there is none."""
-        found = self._identity()
+    def _connected(self, found: tuple[int, int]) -> sqlite3.Connection:
+        """Return a connection to the file that was found."""
         if self._connection is not None and self._opened == found:
             return self._connection
         self._drop()  # the file was moved away or replaced: do not go on in one that nobody sees
-        if found is None:
-            return None
         self._connection = self._connect(
             f"{self.path.absolute().as_uri()}?mode=rw",
             uri=True,
@@ -187,11 +192,7 @@ class SqliteFile:
 
     def _open_to_write(self) -> sqlite3.Connection:
         """Return a connection to write with, making the file when there is none."""
-        if self._identity() is None:
-            self._make()
-        connection = self._open()
-        if connection is None:
-            raise StoreError(f"{self.path} was moved away at this moment", hint="try again")
+        connection = self._connected(self._find_or_make())
         if not self._may_write:
             self._is_blank(connection)  # a file that is not ours is not touched
             connection.execute("PRAGMA synchronous = FULL")
@@ -205,27 +206,38 @@ class SqliteFile:
         if connection is not None:
             connection.close()
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _find(self) -> tuple[int, int] | None:
         """Return which file is there: device and inode; None when there is none."""
+        with _MAKING:
+            return self._identity()
+
+    def _find_or_make(self) -> tuple[int, int]:
+        with _MAKING:
+            return self._identity() or self._make()
+
+    def _identity(self) -> tuple[int, int] | None:
         try:
             found = self.path.stat()
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise StoreError(f"{self.path} cannot be reached: {_reason(error)}", hint=_PERMISSION) from error
+            raise StoreError(f"{self.path} cannot be reached: {_reason(error)}", hint=_ELSEWHERE) from error
         if not S_ISREG(found.st_mode):
             what = "a folder" if S_ISDIR(found.st_mode) else "no regular file"
             raise StoreError(f"{self.path} is {what}", hint=_ELSEWHERE)
         return found.st_dev, found.st_ino
 
-    def _make(self) -> None:
+    def _make(self) -> tuple[int, int]:
         """Make the folders and an empty file; the first transaction makes the tables."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, _FILE_MODE))
+            descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, _FILE_MODE)
         except OSError as error:
             where = error.filename or self.path
             raise StoreError(f"{self.path} cannot be made: {where}: {_reason(error)}", hint=_ELSEWHERE) from error
+        made = os.fstat(descriptor)
+        os.close(descriptor)
+        return made.st_dev, made.st_ino
 
     def _is_blank(self, connection: sqlite3.Connection) -> bool:
         """Say whether nothing was ever written to the file; refuse one that is not ours to use."""
