@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from slowsched.render.harmless import harmless
@@ -81,8 +83,10 @@ def crop_pair(before: str, after: str, width: int) -> tuple[str, str]:
         return before, after
     shorter = min(len(before), len(after))
     same = next((at for at in range(shorter) if before[at] != after[at]), shorter)
-    start = same - width // 3
-    if start > 0:
+    start = max(same - width // 3, 0)
+    while start and max(columns(before[start - 1 :]), columns(after[start - 1 :])) < width:
+        start -= 1  # the ends fit, with room to spare
+    if start:
         before, after = (ELLIPSIS + text[start:] for text in (before, after))
     return crop(before, width), crop(after, width)
 
@@ -102,16 +106,22 @@ def flow(pieces: Iterable[Span], width: int, *, indent: int = 0, hang: int = 0) 
             used = indent + hang
             line = [(" " * used, Ink.PLAIN)]
         if len(line) > 1:
-            line.append((" ", Ink.PLAIN))
+            line.append((" ", ink if line[-1][1] is ink else Ink.PLAIN))
             used += 1
         line.append((text, ink))
         used += needed
     yield tuple(line)
 
 
-def sentence(text: str, width: int, ink: Ink = Ink.PLAIN, *, indent: int = 0, hang: int = 2) -> Iterator[Line]:
-    """Fill lines with the words of a text, made harmless first so that it is measured as it is painted."""
-    return flow(((word, ink) for word in harmless(text).split(" ")), width, indent=indent, hang=hang)
+def sentence(
+    text: str, width: int, ink: Ink = Ink.PLAIN, *, indent: int = 0, hang: int = 2, command: str | None = None
+) -> Iterator[Line]:
+    """Fill lines with the words of a text, made harmless first so that it is measured as it is painted.
+
+    A command to type stands unbroken at its end.
+    """
+    words = [*harmless(text).split(" "), *([] if command is None else [harmless(command)])]
+    return flow(((word, ink) for word in words), width, indent=indent, hang=hang)
 
 
 def table(rows: Sequence[Line], widest: int | None = None) -> Iterator[Line]:
@@ -133,7 +143,8 @@ def paint(lines: Iterable[Line], *, color: bool) -> str:
 
 
 def _painted(line: Line, brush: Callable[[Ink], Callable[[str], str]]) -> str:
-    text = "".join(brush(ink)(harmless(span)) for span, ink in line)
+    runs = groupby(line, key=itemgetter(1))
+    text = "".join(brush(ink)(harmless("".join(span for span, _ in run))) for ink, run in runs)
     return text.rstrip(" ")
 
 

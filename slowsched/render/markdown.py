@@ -35,8 +35,7 @@ _VALUE_MAX = 400  # of one value
 # All that Markdown or HTML reads as more than text; some of it at the start of a line only.
 _SPECIAL = re.compile(r"[!#$&*<>@\[\\\]_`|~]|:(?=//)|www(?=\.)|\A[-+=]|\A\d(?=\d*[.)])")
 # What GitHub makes a mention, a reference, a link or an emoji of, even where it was escaped.
-_REFERENCE = re.compile(r"[@#]|\bGH-\d|://|\bwww\.|:(?:[a-z+-][\w+-]*|100|1234):", re.IGNORECASE)
-_BACKTICKS = re.compile("`+")
+_REFERENCE = re.compile(r"[@#]|GH-\d|://|www\.|:(?:[a-z+-][\w+-]*|100|1234):", re.IGNORECASE)
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -116,8 +115,8 @@ def _folded(values: Sequence[str], plan: Plan) -> str:
         return ""
     left = len(plan.changes) - len(values)
     rest = f" of the first {len(values)} changes" if left else ""
-    fence = "`" * max(3, 1 + max(map(len, _BACKTICKS.findall(block)), default=0))
-    return f"<details><summary>Values before and after{rest}</summary>\n\n{fence}diff\n{block}{fence}\n\n</details>\n\n"
+    # Each line begins with a sign of ours, so that none of them closes the fence.
+    return f"<details><summary>Values before and after{rest}</summary>\n\n```diff\n{block}```\n\n</details>\n\n"
 
 
 # --- one change ------------------------------------------------------------------------------------

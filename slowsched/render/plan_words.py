@@ -29,7 +29,7 @@ def standing(plan: Plan) -> str:
 
 def problems_words(plan: Plan) -> str:
     """Write that a plan with problems plans nothing."""
-    return f"{counted(len(plan.problems), 'problem')} in the task files: nothing is planned before they are mended."
+    return f"{counted(len(plan.problems), 'problem')} in the task files: nothing is planned before they are fixed."
 
 
 def timer_words(plan: Plan) -> str:

@@ -35,6 +35,12 @@ KIND_INK = {
     ChangeKind.LATE: Ink.MAGENTA,
     ChangeKind.CONFLICT: Ink.MAGENTA,
 }
+_NOT_COMING = {
+    State.RUNNING: "is running",
+    State.SUCCEEDED: "has already succeeded",
+    State.DEAD: "is dead",
+    State.MISSED: "was missed",
+}
 _KIND_COLUMNS = max(len(kind.value) for kind in ChangeKind)
 _INDENT = 4
 
@@ -90,7 +96,7 @@ def when(change: Change, now: datetime) -> Iterator[str]:
             yield _coming(change, now)
         case ChangeKind.DELETE | ChangeKind.FORGET:
             yield _gone(change, now)
-        case ChangeKind.LATE | ChangeKind.CONFLICT:
+        case _:
             yield _due(change.due, now)
     local = None if task is None else local_moment(change.due, task.timezone)
     if local is not None:
@@ -110,21 +116,12 @@ def _due(due: datetime, now: datetime) -> str:
 def _coming(change: Change, now: datetime) -> str:
     """Say when a created or updated task fires, or why it does not."""
     row, due = change.result, change.due
-    state = State.SCHEDULED if row is None else row.state
-    match state:
-        case State.SCHEDULED if row is not None and row.attempt and row.wake_at is not None:
-            attempt = f"attempt {row.attempt + 1} of {row.task.retry.attempts}"
-            return f"{attempt} {moment_and_distance(row.wake_at, now)}"
-        case State.SCHEDULED if due >= now:
-            return f"fires {moment_and_distance(due, now)}"
-        case State.SCHEDULED | State.MISSED:
-            return _due(due, now)
-        case State.RUNNING:
-            return f"is running, due {moment(due)}"
-        case State.SUCCEEDED:
-            return f"has already succeeded, due {moment(due)}"
-        case _:
-            return f"is {state.value}, due {moment(due)}"
+    if row is not None and row.state in _NOT_COMING and "late-skip" not in change.notes:
+        return f"{_NOT_COMING[row.state]}, due {moment(due)}"
+    if row is not None and row.attempt and row.wake_at is not None:
+        attempt = f"attempt {row.attempt + 1} of {row.task.retry.attempts}"
+        return f"{attempt} starts {moment_and_distance(row.wake_at, now)}"
+    return _due(due, now) if due < now else f"fires {moment_and_distance(due, now)}"
 
 
 def _gone(change: Change, now: datetime) -> str:

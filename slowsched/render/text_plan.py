@@ -111,6 +111,7 @@ def _next(plan: Plan, width: int) -> Iterator[Line]:
     if blocked == len(plan.changes):
         yield from sentence("Nothing can be applied before that is resolved.", width)
         return
-    rest = f"; {counted(blocked, 'change')} marked ! would be left out" if blocked else ""
-    yield from sentence(f"Next: {command('apply', plan.environment)}{rest}", width)
+    yield from sentence("Next:", width, command=command("apply", plan.environment))
+    if blocked:
+        yield from sentence(f"It would leave out {counted(blocked, 'change')}, marked with an exclamation mark.", width)
     yield from sentence(f"Digest: {plan.digest}", width, Ink.FAINT)

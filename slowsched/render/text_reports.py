@@ -43,8 +43,8 @@ _NOT_APPLIED = {
     Result.SKIPPED: "skipped",
 }
 _AFTER = {
-    State.SCHEDULED: "is tried again",
-    State.DEAD: "dead, a person must act",
+    State.SCHEDULED: "tried again",
+    State.DEAD: "dead",
     State.RUNNING: "held until its lease ends",
 }
 _WRITES_NOTHING = {ApplyStatus.REFUSED, ApplyStatus.LOCKED, ApplyStatus.STALE}
@@ -69,10 +69,9 @@ def _entries(entries: Sequence[_Entry], width: int) -> Iterator[Line]:
     """
     lines = table([(*entry.cells, (entry.details, Ink.PLAIN)) for entry in entries], width // _CELL_SHARE)
     for entry, line, following in zip(entries, lines, (*entries[1:], None), strict=False):
-        if sum(columns(text) for text, _ in line) <= width:
-            yield line
-        else:
-            yield line[:-1]
+        fits = sum(columns(text) for text, _ in line) <= width
+        yield line if fits else line[:-1]
+        if entry.details and not fits:
             yield from sentence(entry.details, width, indent=_INDENT)
         if entry.message is not None and (following is None or following.message != entry.message):
             yield from sentence(entry.message, width, indent=_INDENT, hang=0)
@@ -82,8 +81,8 @@ def _entries(entries: Sequence[_Entry], width: int) -> Iterator[Line]:
 
 def _timer(armed: datetime | None, error: str | None, environment: str, now: datetime, width: int) -> Iterator[Line]:
     if error is not None:
-        advice = command("arm", environment)
-        yield from sentence(f"Timer: could not be armed ({error}). To try again: {advice}", width, Ink.BAD)
+        text = f"Timer: could not be armed ({error}). To try again:"
+        yield from sentence(text, width, Ink.BAD, command=command("arm", environment))
     elif armed is None:
         yield from sentence("Timer: not set, and nothing to set it for.", width)
     else:
@@ -108,8 +107,7 @@ def _apply_lines(report: ApplyReport, now: datetime, width: int) -> Iterator[Lin
     # What was refused wrote nothing, the timer included.
     if report.results or report.status not in _WRITES_NOTHING:
         yield from _timer(report.armed, report.timer_error, report.environment, now, width)
-    for advice in _apply_advice(report):
-        yield from sentence(advice, width)
+    yield from _apply_advice(report, width)
 
 
 def _result(result: ApplyResult) -> _Entry:
@@ -129,11 +127,7 @@ def _apply_words(report: ApplyReport) -> str:
     match report.status:
         case ApplyStatus.LOCKED if report.results:
             text = f"the apply lock was lost; {partly}"
-        case ApplyStatus.LOCKED:
-            text = f"somebody else holds the apply lock of {whose}: nothing was written."
-        case ApplyStatus.STALE:
-            text = f"this is not the plan that was approved for {whose}: nothing was written."
-        case ApplyStatus.REFUSED:
+        case ApplyStatus.LOCKED | ApplyStatus.STALE | ApplyStatus.REFUSED:
             text = f"nothing was written to {whose}."
         case _ if report.results:
             text = partly
@@ -146,14 +140,15 @@ def _apply_ink(report: ApplyReport) -> Ink:
     return Ink.STRONG if report.status in {ApplyStatus.APPLIED, ApplyStatus.NOTHING} else Ink.BAD
 
 
-def _apply_advice(report: ApplyReport) -> Iterator[str]:
+def _apply_advice(report: ApplyReport, width: int) -> Iterator[Line]:
     results = {result.result for result in report.results}
     if results & {Result.LATE, Result.CONFLICT}:
-        yield "Late tasks and conflicts are left out until what their lines say is done."
+        yield from sentence("Late tasks and conflicts are left out until what their lines say is done.", width)
     if results & {Result.FAILED, Result.SKIPPED} or report.interrupted:
-        yield f"To finish what is left, run it again: {command('apply', report.environment)}"
+        again = command("apply", report.environment)
+        yield from sentence("To finish what is left, run it again:", width, command=again)
     if report.status is ApplyStatus.STALE:
-        yield f"To see the plan as it is now: {command('plan', report.environment)}"
+        yield from sentence("To see the plan as it is now:", width, command=command("plan", report.environment))
 
 
 # --- the worker ------------------------------------------------------------------------------------
@@ -168,13 +163,17 @@ def _wake_lines(report: WakeReport, width: int) -> Iterator[Line]:
     yield from sentence(f"Wake of {report.environment} at {moment(report.now)}", width, Ink.STRONG)
     yield ()
     if report.paused is not None or report.not_before is not None:
-        yield from sentence(_held_back(report), width, Ink.YELLOW)
+        resume = None if report.paused is None else command("resume", report.environment)
+        yield from sentence(_held_back(report), width, Ink.YELLOW, command=resume)
     yield from _entries([*map(_attempt, report.attempts), *_others(report)], width)
     for error in report.errors:
         yield from sentence(f"The backend failed on the way: {error}", width, Ink.BAD)
     if report.interrupted:
         yield from sentence("It was stopped before its end.", width, Ink.BAD)
     yield from sentence(_wake_words(report), width)
+    if report.dead:
+        retry = command("retry ID", report.environment)
+        yield from sentence("A person must act on what is dead: edit the task, or try it again:", width, command=retry)
     yield from _timer(report.armed, report.timer_error, report.environment, report.now, width)
 
 
@@ -184,8 +183,7 @@ def _held_back(report: WakeReport) -> str:
         return f"Resumed a moment ago: nothing is claimed before {moment(report.not_before or report.now)}."
     pause = report.paused
     reason = "" if pause.reason is None else f" ({pause.reason})"
-    resume = command("resume", report.environment)
-    return f"Paused by {pause.by} since {moment(pause.at)}{reason}: nothing is claimed. To go on: {resume}"
+    return f"Paused by {pause.by} since {moment(pause.at)}{reason}: nothing is claimed. To go on:"
 
 
 def _attempt(attempt: AttemptReport) -> _Entry:
@@ -205,9 +203,9 @@ def _others(report: WakeReport) -> Iterator[_Entry]:
     tried = {attempt.id for attempt in report.attempts}
     for word, ink, ids, why in (
         ("missed", Ink.MAGENTA, report.missed, "later than its grace, not run"),
-        ("dead", Ink.BAD, [each for each in report.dead if each not in tried], "a person must act"),
+        ("dead", Ink.BAD, [each for each in report.dead if each not in tried], "not tried again"),
         ("deferred", Ink.YELLOW, report.deferred, "the worker does not know its action yet"),
-        ("unreadable", Ink.YELLOW, report.unreadable, "of a newer version, or damaged: upgrade slowsched"),
+        ("unreadable", Ink.YELLOW, report.unreadable, "left alone: upgrade slowsched"),
         ("would run", Ink.PLAIN, report.would_run, "not run: this is a rehearsal"),
     ):
         for each in ids:

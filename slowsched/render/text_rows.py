@@ -78,31 +78,32 @@ def row_text(row: Row, *, now: datetime, width: int, color: bool) -> str:
 
 def _lines(row: Row, now: datetime, width: int) -> Iterator[Line]:
     yield (harmless(row.id), Ink.STRONG), ("  ", Ink.PLAIN), (row.state.value, STATE_INK[row.state])
-    for words in _state_words(row, now):
-        yield from sentence(words, width, indent=_INDENT)
+    yield from _state_lines(row, now, width)
+    if row.expires_at is not None:
+        kept = f"its file has left git; the record is kept until {row.expires_at:%Y-%m-%d}"
+        yield from sentence(kept, width, indent=_INDENT)
     yield ()
     yield from value_lines([*_due(row, now), *task_values(row.task), *_recorded(row)], width, _INDENT)
     yield ()
-    yield from _attempts(row, width)
+    yield from _history(row, width)
 
 
-def _state_words(row: Row, now: datetime) -> Iterator[str]:
-    environment = row.owner.rpartition("/")[2]
+def _state_lines(row: Row, now: datetime, width: int) -> Iterator[Line]:
+    retry = command(f"retry {quoted(row.id)}", row.owner.rpartition("/")[2])
     match row.state:
         case State.SCHEDULED:
-            yield from _scheduled_words(row, now)
+            for words in _scheduled_words(row, now):
+                yield from sentence(words, width, indent=_INDENT)
         case State.RUNNING if row.claim is not None:
-            yield f"attempt {row.attempt} is running; its lease ends {moment_and_distance(row.claim.lease_end, now)}"
+            words = f"attempt {row.attempt} is running; its lease ends {moment_and_distance(row.claim.lease_end, now)}"
+            yield from sentence(words, width, indent=_INDENT)
         case State.SUCCEEDED:
-            yield "it has run, and does not run again unless it is edited"
+            yield from sentence("it has run, and does not run again unless it is edited", width, indent=_INDENT)
         case State.DEAD:
-            yield f"a person must act: edit the task, or run: {command(f'retry {quoted(row.id)}', environment)}"
+            words = "a person must act: edit the task, or try it again:"
+            yield from sentence(words, width, indent=_INDENT, command=retry)
         case State.MISSED:
-            yield f"it was not run; to run it now: {command(f'retry {quoted(row.id)}', environment)}"
-        case _:
-            pass
-    if row.expires_at is not None:
-        yield f"its file has left git; the record is kept until {moment_and_distance(row.expires_at, now)}"
+            yield from sentence("it was not run; to run it now:", width, indent=_INDENT, command=retry)
 
 
 def _scheduled_words(row: Row, now: datetime) -> Iterator[str]:
@@ -111,7 +112,7 @@ def _scheduled_words(row: Row, now: datetime) -> Iterator[str]:
         since = moment(row.deferred_since)
         yield f"no worker has known its action since {since}; asked again {moment_and_distance(wake_at, now)}"
     elif row.attempt:
-        yield f"attempt {row.attempt + 1} of {row.task.retry.attempts} {moment_and_distance(wake_at, now)}"
+        yield f"attempt {row.attempt + 1} of {row.task.retry.attempts} starts {moment_and_distance(wake_at, now)}"
     else:
         yield f"fires {moment_and_distance(wake_at, now)}"
     if row.requested_at is not None:
@@ -135,9 +136,9 @@ def _recorded(row: Row) -> Iterable[tuple[str, str]]:
     )
 
 
-def _attempts(row: Row, width: int) -> Iterator[Line]:
+def _history(row: Row, width: int) -> Iterator[Line]:
     if not row.history:
-        yield (("No attempt yet.", Ink.PLAIN),)
+        yield (("No attempts.", Ink.PLAIN),)
         return
     yield ("History", Ink.STRONG), (" (generation.attempt)", Ink.FAINT)
     for entry, line in zip(row.history, table([_attempt(each) for each in row.history]), strict=True):

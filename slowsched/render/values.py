@@ -49,7 +49,7 @@ def task_values(task: Task) -> Iterator[tuple[str, str]]:
     document = canonical.task_document(task)
     ordered = {"action": None, "payload": None} | document
     for pointer, value in _leaves((), ordered):
-        if pointer not in _TOLD_ELSEWHERE and _OBVIOUS.get(pointer) != value:
+        if pointer not in _TOLD_ELSEWHERE and not (pointer in _OBVIOUS and _OBVIOUS[pointer] == value):
             yield _name(pointer), _value_text(pointer, value)
 
 
