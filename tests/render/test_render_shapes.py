@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from render_values import APPLIES, NASTY, PLANS, PROBLEMS, ROWS, WAKES, a_create, a_plan
+from render_values import NASTY, PLANS, PROBLEMS, a_create, a_plan
+from report_values import APPLIES, ROWS, WAKES
 from values import a_declared
 
 from slowsched.render.shapes import (

@@ -9,7 +9,8 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
-from render_values import APPLIES, EVERY_CHANGE, NOW, PLANS, PROBLEMS, ROWS, WAKES, a_create, a_plan
+from render_values import EVERY_CHANGE, NOW, PLANS, PROBLEMS, a_create, a_plan
+from report_values import APPLIES, ROWS, WAKES
 from values import a_declared
 
 from slowsched.render.layout import columns
