@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from values import a_row
 
+from slowsched.errors import StoreError
 from slowsched.model import Conflict, Control, OwnerControl
 from slowsched.sqlite_file import SqliteFile
 from slowsched.store.base import Write
@@ -23,6 +24,9 @@ from slowsched.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from slowsched.store.codec import Item
+    from slowsched.store.items import Refused
 
 
 def numbered() -> Callable[[], str]:
@@ -58,6 +62,24 @@ def test_put_many_has_the_same_rule(store: MemoryStore) -> None:
     store.lose_answers(2)
     writes = [Write(row=a_row(id=task_id), expect_version=0) for task_id in ("a", "b", "c")]
     assert store.put_many(writes) == [None, None, None]
+
+
+def test_put_many_answers_a_write_that_fails_with_its_error() -> None:
+    """A backend that does not do one write of many has still done the others."""
+    error = StoreError("throttled")
+
+    class Throttled(MemoryStore):
+        """A store that never gets to the row `b`."""
+
+        def _write_row(self, item: Item, expect_version: int) -> Refused | None:
+            if item["id"] == "b":
+                raise error
+            return super()._write_row(item, expect_version)
+
+    store = Throttled()
+    writes = [Write(row=a_row(id=task_id), expect_version=0) for task_id in ("a", "b", "c")]
+    assert store.put_many(writes) == [None, error, None]
+    assert sorted(store.items) == ["a", "c"]
 
 
 def test_a_put_that_lost_stays_lost_when_it_is_sent_again(store: MemoryStore) -> None:

@@ -160,6 +160,13 @@ def test_the_largest_spec_is_kept_whole(store: Store) -> None:
     assert store.get_many(["plain", "emoji"]) == rows
 
 
+def test_a_store_is_closed_at_the_end_of_its_block(adapter: StoreAdapter) -> None:
+    """What was written inside the block is there for whoever comes next."""
+    with adapter.open() as store:
+        store.put(a_row(), 0)
+    assert adapter.open().get("some task id") == a_row()
+
+
 # --- conditions ------------------------------------------------------------------------------------
 
 
@@ -311,7 +318,8 @@ def test_the_agenda_is_ordered_by_moment_and_then_by_id(store: Store) -> None:
 
 
 def _ids_of(minutes: int) -> list[str]:
-    return sorted(f"{minutes} {letter}" for letter in ["B", "a", "b", "ä", "é", "日", "\U0001f600"])
+    """Return ids in their order; those of a later moment stand before those of an earlier one."""
+    return sorted(f"{9 - minutes} {letter}" for letter in ["B", "a", "b", "ä", "é", "日", "\U0001f600"])
 
 
 def test_the_agenda_ends_with_its_bound(store: Store) -> None:
