@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
 
-from slowsched.errors import StoreError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
+    from slowsched.errors import StoreError
     from slowsched.model import Conflict, Control, Row, Summary, Unreadable
 
 __all__ = ["SPEC_BYTES_MAX", "Store", "Write", "new_write_id"]
@@ -77,18 +76,13 @@ class Store(ABC):
         `row.version` is already the new one. Returns None when it was written, else what was found.
         """
 
+    @abstractmethod
     def put_many(self, writes: Sequence[Write]) -> list[Conflict | StoreError | None]:
         """Do many puts, each on its own condition, in any order or in parallel; one answer a write.
 
-        Nothing is promised about them as a whole: some may be written and others not.
+        The answers stand in the order of the writes. Nothing is promised about the writes as a whole:
+        some may be done and others not.
         """
-        answers: list[Conflict | StoreError | None] = []
-        for write in writes:
-            try:
-                answers.append(self.put(write.row, write.expect_version))
-            except StoreError as error:
-                answers.append(error)
-        return answers
 
     @abstractmethod
     def control(self) -> Control:
