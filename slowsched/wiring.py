@@ -44,15 +44,16 @@ def open_backend(config: Config, environment: str, *, fake_now: datetime | None 
             hint="use an environment with `backend: local`",
         )
     # Imported here: sqlite3 is for those who use it.
+    from slowsched.sqlite_file import SqliteFile  # noqa: PLC0415
     from slowsched.store.sqlite import SqliteStore  # noqa: PLC0415
     from slowsched.timer.sqlite import SqliteTimer  # noqa: PLC0415
 
-    path = config.root / settings.path
+    file = SqliteFile(config.root / settings.path)
     return Backend(
         environment=environment,
         owner=f"{config.owner}/{environment}",
-        store=SqliteStore(path),
-        timer=SqliteTimer(path),
+        store=SqliteStore(file),
+        timer=SqliteTimer(file),
         clock=system_clock if fake_now is None else _standing_clock(fake_now),
         sleep=time.sleep,
         chance=random.random,
