@@ -231,10 +231,10 @@ class SqliteFile:
         """Make the folders and an empty file; the first transaction makes the tables."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, _FILE_MODE)
+            descriptor = os.open(str(self.path), os.O_CREAT | os.O_RDWR, _FILE_MODE)
         except OSError as error:
-            where = error.filename or self.path
-            raise StoreError(f"{self.path} cannot be made: {where}: {_reason(error)}", hint=_ELSEWHERE) from error
+            where = "" if error.filename == str(self.path) else f"{error.filename}: "
+            raise StoreError(f"{self.path} cannot be made: {where}{_reason(error)}", hint=_ELSEWHERE) from error
         made = os.fstat(descriptor)
         os.close(descriptor)
         return made.st_dev, made.st_ino
@@ -282,8 +282,8 @@ def _primary_code(error: sqlite3.Error) -> int:
     return code & 0xFF
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "no file can have this name"
 
 
 def _text_or_bytes(stored: bytes) -> str | bytes:

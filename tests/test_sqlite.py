@@ -213,6 +213,19 @@ def test_text_that_is_no_unicode_hides_no_other_row(path: Path, store: SqliteSto
     assert store.get("a") == a_row(id="a")
 
 
+@pytest.mark.parametrize("page_rows", [1, 2, 500])
+def test_a_key_that_is_no_unicode_hides_nothing_that_comes_after_it(path: Path, page_rows: int) -> None:
+    """A damaged id or moment at the end of a page does not end the walk; the row itself is unreadable."""
+    with closing(SqliteFile(path)) as file:
+        store = SqliteStore(file, page_rows=page_rows)
+        store.put_many([Write(row=a_row(id=task_id), expect_version=0) for task_id in ("a", "b", "c", "d", "e")])
+        with raw(path) as connection:
+            connection.execute("UPDATE task_rows SET id = CAST(x'62ff' AS TEXT) WHERE id = 'b'")
+            connection.execute("UPDATE task_rows SET wake_at = CAST(x'31ff' AS TEXT) WHERE id = 'd'")
+        shown = [row.id for row in store.rows() if isinstance(row, Unreadable)]
+        assert (list(store.agenda(DUE)), store.next_wake(), shown) == (["d", "a", "c", "e"], DUE, ["b\ufffd", "d"])
+
+
 def test_a_timer_that_holds_no_moment_says_so(path: Path, file: SqliteFile) -> None:
     """It is set anew by the next arm."""
     timer = SqliteTimer(file)

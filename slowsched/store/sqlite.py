@@ -56,10 +56,13 @@ _CONTROL = _Table("control", ("id", *CONTROL_ATTRIBUTES))
 _CONTROL_ID = "control"
 
 _SUMMARIES = f"SELECT {', '.join(SUMMARY_ATTRIBUTES)}, seq FROM task_rows WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+# A key that is no Unicode comes as bytes; cast back to text it goes on from its place, not from behind all text.
 _AGENDA = """
-SELECT wake_at, id FROM task_rows WHERE wake_at <= ? AND (wake_at, id) > (?, ?) ORDER BY wake_at, id LIMIT ?
+SELECT wake_at, id FROM task_rows
+WHERE wake_at <= ? AND (wake_at, id) > (CAST(? AS TEXT), CAST(? AS TEXT))
+ORDER BY wake_at, id LIMIT ?
 """
-_NEXT_WAKE = "SELECT wake_at FROM task_rows WHERE wake_at > ? ORDER BY wake_at LIMIT 1"
+_NEXT_WAKE = "SELECT wake_at FROM task_rows WHERE wake_at > CAST(? AS TEXT) ORDER BY wake_at LIMIT 1"
 
 
 class SqliteStore(ItemStore):
@@ -92,7 +95,8 @@ class SqliteStore(ItemStore):
         bound, last = stamp(until), ("", "")
         while page := self._file.read(_AGENDA, (bound, *last, self._page_rows)):
             for _, task_id in page:
-                yield task_id
+                if isinstance(task_id, str):
+                    yield task_id
             last = page[-1]
 
     def _read_wake(self, after: str) -> str | None:
