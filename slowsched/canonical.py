@@ -18,7 +18,9 @@ from slowsched.timing import duration_text, parse_duration, parse_stamp, rfc3339
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["digest", "digests", "number", "pointer", "task_document", "task_from_document", "text"]
+__all__ = ["SPEC_BYTES_MAX", "digest", "digests", "number", "pointer", "task_document", "task_from_document", "text"]
+
+SPEC_BYTES_MAX = 64 * 1024  # of a task's canonical text; an item of DynamoDB holds 400 KB, history included
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _INTEGRAL_MAX = 2**53  # beyond it a float no longer names one integer

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
 
+from slowsched.canonical import SPEC_BYTES_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from slowsched.model import Conflict, Control, Row, Summary, Unreadable
 
 __all__ = ["SPEC_BYTES_MAX", "Store", "Write", "new_write_id"]
-
-SPEC_BYTES_MAX = 64 * 1024  # of a task's canonical text; an item of DynamoDB holds 400 KB, history included
 
 
 def new_write_id() -> str:

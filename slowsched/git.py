@@ -1,0 +1,143 @@
+"""What git says about the repository: the commit, its ancestry, what is not committed, what is ignored.
+
+git is asked only where a `.git` is found upwards; outside of a work tree, without a git program, and for a
+root that its repository ignores, there is no commit, nothing is dirty and nothing is ignored. Nothing here
+writes: git is kept from locks, prompts, pagers and hooks.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from slowsched.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["commit", "ignored", "is_ancestor", "is_dirty"]
+
+_SECONDS_MAX = 60  # git on a network drive may be slow; for ever is a fault
+_YES, _NO = 0, 1  # exit statuses of what git is asked; above them it failed
+_WHOLE_HISTORY = "check out the whole history (with actions/checkout: `fetch-depth: 0`)"
+
+# A hook runs with these set; they would lead git away from the root that it is asked about.
+_MISLEADING = frozenset(
+    [
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_WORK_TREE",
+    ]
+)
+_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C"}
+_OPTIONS = ("--no-pager", "--literal-pathspecs", "-c", "core.fsmonitor=false")
+
+
+def commit(root: Path) -> str | None:
+    """Return the commit that is checked out, None where there is none (or no git)."""
+    if not _is_work_tree(root):
+        return None
+    status, output, _ = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    return output.strip() if status == _YES else None
+
+
+def is_dirty(root: Path) -> bool:
+    """Say whether files under the root differ from the commit, those that git does not know yet included.
+
+    Raises:
+        GitError: git cannot answer.
+    """
+    return _is_work_tree(root) and bool(
+        _ask(root, "status", "--porcelain", "-z", "--untracked-files=normal", "--", ".")
+    )
+
+
+def is_ancestor(root: Path, ancestor: str, commit: str) -> bool:
+    """Say whether `commit` is `ancestor` or comes after it.
+
+    Raises:
+        GitError: git does not know one of them, the clone is too shallow to say, or there is no git.
+    """
+    if not _is_work_tree(root):
+        raise GitError("there is no git here that could say which commit came first", hint="run it in the work tree")
+    for name in (ancestor, commit):
+        if name.startswith("-") or _git(root, "cat-file", "-e", f"{name}^{{commit}}")[0] != _YES:
+            raise GitError(f"git does not know the commit {name}", hint=_WHOLE_HISTORY)
+    status, _, complaint = _git(root, "merge-base", "--is-ancestor", ancestor, commit)
+    if status not in (_YES, _NO):
+        raise _failed("merge-base", complaint)
+    if status == _NO and _ask(root, "rev-parse", "--is-shallow-repository").strip() == "true":
+        raise GitError(f"this clone is too shallow to say whether {commit} follows {ancestor}", hint=_WHOLE_HISTORY)
+    return status == _YES
+
+
+def ignored(root: Path, folders: Sequence[str]) -> frozenset[str]:
+    """Return the files and folders below these folders that git ignores, relative to the root.
+
+    Of a folder that is ignored as a whole nothing inside is named. What is committed is not ignored.
+
+    Raises:
+        GitError: git cannot answer.
+    """
+    if not folders or not _has_git(root):
+        return frozenset()
+    # Much quicker than check-ignore, which compares every path with every entry of the index.
+    options = ("-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    status, output, complaint = _git(root, "ls-files", *options, "--", *folders)
+    if (status != _YES or output) and not _is_work_tree(root):
+        return frozenset()  # the root is ignored as a whole: the rules are not about its files
+    if status != _YES:
+        raise _failed("ls-files", complaint)
+    return frozenset(path.rstrip("/") for path in output.split("\0") if path)
+
+
+def _has_git(root: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def _is_work_tree(root: Path) -> bool:
+    if not _has_git(root):
+        return False
+    status, _, complaint = _git(root, "check-ignore", "--quiet", ".")
+    if status in (_YES, _NO, None):
+        return status == _NO
+    raise _failed("check-ignore", complaint)
+
+
+def _ask(root: Path, *arguments: str) -> str:
+    status, output, complaint = _git(root, *arguments)
+    if status != _YES:
+        raise _failed(arguments[0], complaint)
+    return output
+
+
+def _failed(what: str, complaint: str) -> GitError:
+    return GitError(f"git {what} failed", hint=complaint.strip() or "run it by hand to see why")
+
+
+def _git(root: Path, *arguments: str) -> tuple[int | None, str, str]:
+    """Run git and return its status (None without a git program), what it says and what it complains about."""
+    import subprocess  # noqa: PLC0415 - outside of a repository it is not needed
+
+    environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING} | _QUIET
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and fixed arguments
+            ["git", *_OPTIONS, *arguments],  # noqa: S607 - git is where the person's PATH has it
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS_MAX,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None, "", ""
+    except subprocess.TimeoutExpired as error:
+        raise GitError(f"git {arguments[0]} did not end within {_SECONDS_MAX} seconds") from error
+    return done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr)

@@ -1,0 +1,109 @@
+"""JSON Schemas (draft 2020-12): compiled once, decided by `jsonschema-rs`, explained by `jsonschema`.
+
+Deciding is needed for every task, explaining only for what was refused, so `jsonschema` is imported then and
+not before. The decision is always the first one's; where the second has nothing to say, the first one's own
+words are used. A `$ref` leads to a place in the same file: nothing is ever fetched.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import jsonschema_rs
+
+from slowsched.task_file import Violation
+from slowsched.wording import problem, shown
+from slowsched.yaml_reader import locate, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from slowsched.model import Problem
+
+__all__ = ["CompiledSchema", "compile_schema", "read_schema"]
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_REFERENCES = ("$ref", "$dynamicRef")
+_VIOLATIONS_MAX = 100  # of one value: whoever has more has another kind of problem
+_WORDS_MAX = 200  # characters of a library's own message, which may hold the whole value
+
+
+class CompiledSchema:
+    """A schema that values are held against; a `task_file.Schema`."""
+
+    def __init__(self, schema: dict[str, Any] | bool, validator: jsonschema_rs.Draft202012Validator) -> None:
+        self._schema = schema
+        self._validator = validator
+
+    def is_valid(self, value: Any) -> bool:
+        """Say whether the value keeps to the schema."""
+        return self._validator.is_valid(value)
+
+    def explain(self, value: Any) -> list[Violation]:
+        """Return every violation by a value that is not valid, at least one, each once."""
+        from slowsched.json_schema_words import explained  # noqa: PLC0415 - needed for what was refused only
+
+        decided = list(islice(self._validator.iter_errors(value), _VIOLATIONS_MAX))
+        found = explained(self._schema, value, _unexpected(decided))
+        return list(dict.fromkeys(found))[:_VIOLATIONS_MAX] or [_own_words(error) for error in decided]
+
+
+def _unexpected(errors: list[jsonschema_rs.ValidationError]) -> dict[tuple[str | int, ...], list[str]]:
+    """Return the keys that `unevaluatedProperties` refused, by the way to what holds them."""
+    return {
+        tuple(error.instance_path): list(error.kind.unexpected)
+        for error in errors
+        if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.UnevaluatedProperties)
+    }
+
+
+def _own_words(error: jsonschema_rs.ValidationError) -> Violation:
+    return Violation(way=tuple(error.instance_path), code="schema", message=error.message[:_WORDS_MAX])
+
+
+def read_schema(path: str, data: bytes) -> CompiledSchema | list[Problem]:
+    """Read a schema file (strict JSON) and compile it; what is wrong with it are problems of that file."""
+    documents, problems = read(path, data)
+    if problems:
+        return problems
+    compiled = compile_schema(documents[0].value)
+    if isinstance(compiled, CompiledSchema):
+        return compiled
+    return [problem(path, locate(documents[0], compiled.way), compiled.way, compiled.code, compiled.message)]
+
+
+def compile_schema(schema: Any) -> CompiledSchema | Violation:
+    """Compile a schema, or say where and why it is none."""
+    draft = schema.get("$schema", _DRAFT) if isinstance(schema, dict) else _DRAFT
+    if not isinstance(draft, str) or draft.removesuffix("#") != _DRAFT:
+        message = f"a schema of another draft would be misread: write {_DRAFT}, and follow it"
+        return Violation(way=("$schema",), code="bad-schema", message=message)
+    try:
+        return CompiledSchema(schema, jsonschema_rs.Draft202012Validator(schema, retriever=_refuse))
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        return _broken(schema, error)
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise LookupError(f"{uri} is not fetched")
+
+
+def _broken(schema: Any, error: Exception) -> Violation:
+    message = str(getattr(error, "message", error))
+    way = tuple(getattr(error, "instance_path", ()))
+    for place, reference in () if way else _references(schema, ()):
+        if reference.removeprefix("#") in message:
+            what = "names nothing in this file" if reference.startswith("#") else "leads out of this file"
+            said = f"{shown(reference)} {what}: put what it stands for under $defs, and refer to it as #/$defs/..."
+            return Violation(way=place, code="bad-schema", message=said)
+    return Violation(way=way, code="bad-schema", message=f"this is no JSON Schema: {message[:_WORDS_MAX]}")
+
+
+def _references(schema: Any, way: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield every reference in a schema and the way to it; the reader has bounded the depth."""
+    items = schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    for part, value in items:
+        if part in _REFERENCES and isinstance(value, str):
+            yield (*way, part), value
+        yield from _references(value, (*way, part))

@@ -1,0 +1,29 @@
+"""The files that travel with slowsched: the schemas, and the starter repository of `slowsched init`.
+
+There is one source of each. In the source tree they are the project's own files; a wheel has them under
+`slowsched/data` (pyproject.toml, force-include).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["schema_text", "starter_text"]
+
+_PACKAGE = Path(__file__).parent
+_DATA = _PACKAGE / "data"
+_SOURCE = _PACKAGE.parent
+
+
+def schema_text(name: str) -> str:
+    """Return the text of a schema of slowsched's own: `task`, `config` or `plan`."""
+    return _text(_DATA / "schemas" / f"{name}.schema.json", _SOURCE / "schemas" / f"{name}.schema.json")
+
+
+def starter_text(path: str) -> str:
+    """Return the text of a file of the starter repository, by its path in it."""
+    return _text(_DATA / "starter" / path, _SOURCE / path)
+
+
+def _text(packaged: Path, source: Path) -> str:
+    return (packaged if packaged.exists() else source).read_text(encoding="utf-8")

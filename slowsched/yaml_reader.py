@@ -1,0 +1,338 @@
+"""Strict YAML and JSON with places: bytes -> documents, or every problem of the file.
+
+libyaml's events become values directly, so that nothing turns silently into something else: what readers of
+YAML understand differently, tags, anchors, aliases and double keys are refused with the way out
+(docs/decisions). A file with any problem gives no documents: none is half-read.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from yaml._yaml import CParser
+from yaml.error import MarkedYAMLError
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
+from yaml.reader import ReaderError
+
+from slowsched.model import Document, Place, Problem
+from slowsched.source_text import (
+    DEPTH_MAX,
+    PROBLEMS_MAX,
+    TOO_DEEP,
+    TOO_MANY,
+    VALUES_MAX,
+    decode,
+    hidden_character,
+    line_and_column,
+    without_mark,
+)
+from slowsched.wording import problem, shown
+from slowsched.yaml_plain import SUSPECT, RefusedError, is_plain_key, plain_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from slowsched.source_text import Places
+
+    Event = Any  # of yaml.events: their stubs say that any attribute may be None
+
+__all__ = ["is_json", "locate", "read"]
+
+_LINE_SEPARATORS = "\x85\u2028\u2029"
+
+
+def is_json(path: str) -> bool:
+    """Say whether a file is read as JSON, by its name; everything else is YAML."""
+    return path.lower().endswith(".json")
+
+
+def read(path: str, data: bytes) -> tuple[list[Document], list[Problem]]:
+    """Read the bytes of a file: its documents in their order, or every problem of it.
+
+    `path` is relative to the root.
+    """
+    data = without_mark(data)
+    text = decode(path, data)
+    if isinstance(text, Problem):
+        return [], [text]
+    if is_json(path):
+        from slowsched.json_reader import read_json  # noqa: PLC0415 - most repositories have YAML only
+
+        return read_json(path, text)
+    reader = _Reader(path, text, data)
+    reader.read()
+    return ([], reader.problems) if reader.problems else (reader.documents, [])
+
+
+def locate(document: Document, parts: Sequence[str | int], *, key: bool = False) -> tuple[int, int]:
+    """Return line and column of a value in a document, or of its key; of what holds it, when it is not there."""
+    places = _places(document.text, document.index, json=is_json(document.place.path))
+    way = tuple(parts)
+    while way and way not in places:
+        way, key = way[:-1], False
+    if way not in places:
+        return document.place.line, document.place.column
+    of_value, of_key = places[way]
+    return of_key if key else of_value
+
+
+@lru_cache(maxsize=1)
+def _places(text: str, index: int, *, json: bool) -> Places:
+    if json:
+        from slowsched.json_reader import json_places  # noqa: PLC0415 - as above
+
+        return json_places(text)
+    return _yaml_places(text, index)
+
+
+class _StopReading(Exception):  # noqa: N818 - not an error of anybody
+    """Enough was found: the rest of the file is not read."""
+
+
+class _Reader:
+    """One reading of a YAML file. Its loop runs for every event of every file: it is written for speed."""
+
+    def __init__(self, path: str, text: str, data: bytes) -> None:
+        self.documents: list[Document] = []
+        self.problems: list[Problem] = []
+        self._path = path
+        self._text = text
+        self._next_event: Callable[[], Event] = CParser(data).get_event
+        self._marked = b"!" in data or b"&" in data  # only then there can be a tag or an anchor
+        self._way: list[str | int] = []
+        self._room = VALUES_MAX
+
+    def read(self) -> None:
+        """Fill `documents` and `problems`."""
+        if not self._text.isascii() and self._has_line_separators():
+            return
+        try:
+            self._stream()
+        except _StopReading:
+            return
+        except ReaderError as error:
+            character = chr(error.character)
+            place = line_and_column(self._text, self._text.index(character))
+            message = hidden_character(character) or str(error)
+            self.problems.append(problem(self._path, place, (), "control-character", message))
+        except MarkedYAMLError as error:
+            self.problems.append(_syntax_problem(self._path, self._text, error))
+        if not self.documents and not self.problems:
+            self.problems.append(problem(self._path, (1, 1), (), "empty-file", "there is no document in this file"))
+
+    def _has_line_separators(self) -> bool:
+        for character in _LINE_SEPARATORS:
+            index = self._text.find(character)
+            if index >= 0:
+                code = f"{ord(character):04x}"
+                message = f'U+{code.upper()} ends a line for some readers of YAML only: write "\\u{code}" in quotes'
+                place = line_and_column(self._text, index)
+                self.problems.append(problem(self._path, place, (), "control-character", message))
+        return bool(self.problems)
+
+    def _stream(self) -> None:
+        next_event = self._next_event
+        while type(event := next_event()) is not StreamEndEvent:
+            if type(event) is DocumentStartEvent:
+                self._document(next_event())
+
+    def _document(self, event: Event) -> None:
+        self._room = VALUES_MAX
+        mark = event.start_mark
+        place = Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
+        value: Any = None
+        if type(event) is not ScalarEvent:
+            value = self._collection(event)
+        elif event.value or event.style:
+            value = self._scalar(event)
+        else:
+            self._report(event, "empty-document", "there is nothing in this document")
+        self.documents.append(Document(place=place, value=value, text=self._text, index=len(self.documents)))
+
+    def _collection(self, event: Event, *part: str | int) -> Any:
+        """Read the mapping or the list that starts here; `part` is its key or index, none at the root."""
+        if type(event) is AliasEvent:
+            self._report(event, "alias", "aliases are not read: write the value out", *part)
+            return None
+        if self._marked:
+            self._refuse_marks(event, *part)
+        if len(self._way) + len(part) >= DEPTH_MAX:
+            self._stop(event, "too-deep", TOO_DEEP)
+        self._way.extend(part)
+        value = self._mapping() if type(event) is MappingStartEvent else self._sequence()
+        if part:
+            self._way.pop()
+        self._room -= len(value)
+        if self._room < 0:
+            self._stop(event, "too-many-values", TOO_MANY)
+        return value
+
+    def _mapping(self) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        next_event, marked = self._next_event, self._marked
+        for _ in repeat(None, self._room + 1):
+            event = next_event()
+            if type(event) is ScalarEvent:
+                key = event.value
+                if marked or event.style or (key[:1] in SUSPECT and not is_plain_key(key)):
+                    self._check_key(event)
+            elif type(event) is MappingEndEvent:
+                break
+            else:
+                key = self._odd_key(event)
+            if key in value:
+                self._report_double(event, key)
+            event = next_event()
+            if type(event) is not ScalarEvent:
+                value[key] = self._collection(event, key)
+            elif marked or event.style or event.value[:1] in SUSPECT:
+                value[key] = self._scalar(event, key)
+            else:
+                value[key] = event.value
+        return value
+
+    def _sequence(self) -> list[Any]:
+        value: list[Any] = []
+        next_event = self._next_event
+        for index in range(self._room + 1):
+            event = next_event()
+            if type(event) is ScalarEvent:
+                value.append(self._scalar(event, index))
+            elif type(event) is SequenceEndEvent:
+                break
+            else:
+                value.append(self._collection(event, index))
+        return value
+
+    def _scalar(self, event: Event, *part: str | int) -> Any:
+        if self._marked:
+            self._refuse_marks(event, *part)
+        if not event.style:  # plain
+            try:
+                return plain_value(event.value)
+            except RefusedError as refused:
+                self._report(event, refused.code, str(refused), *part)
+        elif event.style == '"':  # escapes exist here only
+            hidden = hidden_character(event.value)
+            if hidden is not None:
+                self._report(event, "control-character", hidden, *part)
+        return event.value
+
+    def _check_key(self, event: Event) -> None:
+        key = self._scalar(event, event.value)
+        if not isinstance(key, str):
+            said = f"{event.value} is none: quote it" if event.value else "there is none before this colon"
+            self._report(event, "key-not-text", f"a key is text, and {said}", event.value)
+
+    def _odd_key(self, event: Event) -> str:
+        """Read over a key that is no scalar, and return a stand-in that no file can hold."""
+        if type(event) is not AliasEvent:
+            self._report(event, "key-not-text", "a key is text, not a list or a mapping")
+        stand_in = f"\0{event.start_mark.index}"
+        self._collection(event, stand_in)
+        return stand_in
+
+    def _report_double(self, event: Event, key: str) -> None:
+        (_, (line, _)) = _places(self._text, len(self.documents), json=False)[*self._way, key]
+        self._report(event, "duplicate-key", f"the key {shown(key)} stands in line {line} already", key)
+
+    def _refuse_marks(self, event: Event, *part: str | int) -> None:
+        """Refuse the tag and the anchor of a node."""
+        if event.anchor is not None:
+            self._report(event, "anchor", f"anchors are not read: leave &{event.anchor} out", *part)
+        if event.tag is not None:
+            self._report(event, "tag", f"tags are not read: leave {event.tag} out, or quote the value", *part)
+
+    def _report(self, event: Event, code: str, message: str, *part: str | int) -> None:
+        if len(self.problems) >= PROBLEMS_MAX:
+            raise _StopReading
+        place = event.start_mark.line + 1, event.start_mark.column + 1
+        self.problems.append(problem(self._path, place, (*self._way, *part), code, message))
+
+    def _stop(self, event: Event, code: str, message: str) -> NoReturn:
+        self._way.clear()
+        self._report(event, code, message)
+        raise _StopReading
+
+
+def _yaml_places(text: str, index: int) -> Places:
+    """Return where each value of a document, and the key before it, starts; of a broken text, as far as it goes."""
+    places: Places = {}
+    next_event = CParser(text.encode()).get_event
+    with suppress(MarkedYAMLError, ReaderError, _StopReading):
+        while type(event := next_event()) is not StreamEndEvent:
+            if type(event) is DocumentStartEvent:
+                if index == 0:
+                    _visit(next_event(), next_event, (), None, places)
+                    break
+                index -= 1
+    return places
+
+
+def _visit(
+    event: Event,
+    next_event: Callable[[], Event],
+    way: tuple[str | int, ...],
+    key_place: tuple[int, int] | None,
+    places: Places,
+) -> None:
+    """Note where a node and everything in it starts; of a double key the first counts."""
+    if len(way) > DEPTH_MAX or len(places) > VALUES_MAX:
+        raise _StopReading
+    place = event.start_mark.line + 1, event.start_mark.column + 1
+    places.setdefault(way, (place, key_place or place))
+    if type(event) is MappingStartEvent:
+        while type(key := next_event()) is not MappingEndEvent:
+            name = key.value if type(key) is ScalarEvent else ""
+            if type(key) is not ScalarEvent:
+                _visit(key, next_event, way, None, {})
+            mark = key.start_mark
+            _visit(next_event(), next_event, (*way, name), (mark.line + 1, mark.column + 1), places)
+    elif type(event) not in (ScalarEvent, AliasEvent):
+        for index in range(VALUES_MAX):
+            if type(item := next_event()) is SequenceEndEvent:
+                break
+            _visit(item, next_event, (*way, index), None, places)
+
+
+_SYNTAX = {
+    "mapping values are not allowed in this context": "a colon is not allowed here: quote a text that holds ': '",
+    "could not find expected ':'": "no colon follows this key: indent or quote what belongs to the line above",
+    "found unexpected end of stream": "this quote is never closed",
+    "did not find expected key": "this does not fit the mapping that began in line {line}: look at indents and quotes",
+    "did not find expected '-' indicator": "this does not fit the list that began in line {line}: look at the indents",
+    "did not find expected ',' or ']'": "a comma or ] is missing in the list that began in line {line}",
+    "did not find expected ',' or '}'": "a comma or }} is missing in the mapping that began in line {line}",
+    "did not find expected node content": "a value is missing before this",
+    "found unknown escape character": "no such escape exists: write \\\\ for a backslash, or use single quotes",
+    "found invalid Unicode character escape code": "this escape is no character: write the character itself",
+    "did not find expected <document start>": "a new document begins with a line of three dashes: ---",
+}
+_AT_ITS_BEGINNING = ("could not find expected ':'", "found unexpected end of stream")
+
+
+def _syntax_problem(path: str, text: str, error: MarkedYAMLError) -> Problem:
+    """Say what libyaml found in words that name the way out."""
+    found: Any = error.problem_mark
+    begun: Any = error.context_mark or found
+    mark = begun if error.problem in _AT_ITS_BEGINNING else found
+    index = min(mark.index, len(text))
+    if error.problem in _SYNTAX:
+        message = _SYNTAX[error.problem].format(line=begun.line + 1)
+    elif error.problem == "found character that cannot start any token":
+        first = text[index]
+        message = "a tab cannot indent: use blanks" if first == "\t" else f"{first} cannot begin a plain text: quote it"
+    else:
+        message = f"this is not YAML: {error.problem}"
+    return problem(path, line_and_column(text, index), (), "syntax", message)
