@@ -27,7 +27,8 @@ _CONFIG = """\
 # yaml-language-server: $schema=schemas/config.schema.json
 # The settings of this repository; its folder is the root.
 version: 1
-owner: {owner}  # whose tasks these are in a table that several repositories share: name it before the first apply
+# Whose tasks these are, in a table that several repositories may share: name it before the first apply.
+owner: {owner}
 
 # tasks: [tasks]              # folders, files or globs
 # schemas: schemas            # an action exists when schemas/actions/<ACTION>.schema.json does

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -178,7 +177,7 @@ class _Apply:
             allow_rollback=self._allow_rollback,
             lock_timeout=self._lock_timeout,
             holder=holder(),
-            is_ancestor=functools.partial(git.is_ancestor, self._config.root),
+            is_ancestor=lambda old, new: old == new or git.is_ancestor(self._config.root, old, new),
             stop=stop,
             on_progress=tell or (lambda _done, _all: None),
         )

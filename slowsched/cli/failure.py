@@ -12,7 +12,7 @@ import click
 
 from slowsched.cli.output import complain
 from slowsched.cli.status import Status
-from slowsched.errors import ActionsError, LockedError, SlowschedError, StalePlanError, UnsafeError
+from slowsched.errors import ActionsError, ConfigError, LockedError, SlowschedError, StalePlanError, UnsafeError
 
 if TYPE_CHECKING:
     from slowsched.cli.frame import Settings
@@ -33,7 +33,10 @@ def report(error: BaseException, settings: Settings) -> Status:
         click.echo(error.trace, err=True, nl=not error.trace.endswith("\n"))
     elif settings.verbose and not isinstance(error, SlowschedError | click.ClickException):
         traceback.print_exception(error)
-    complain(_text(error))
+    if isinstance(error, ConfigError):
+        click.echo(f"slowsched: error: {error}", err=True)  # it has one line a problem
+    else:
+        complain(_text(error))
     return status_of(error)
 
 

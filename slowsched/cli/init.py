@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import click
 from slowsched.cli.frame import Settings, command, pass_settings
 from slowsched.cli.output import emit, note
 from slowsched.cli.status import Status
+from slowsched.errors import UsageError
 
 __all__ = ["init_command"]
 
-OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+")
+OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")  # as in config.schema.json
 
 
 @command(
@@ -33,10 +35,10 @@ def init_command(settings: Settings, directory: str, owner: str | None) -> Statu
     It writes the config, an example task, the schemas for your editor and of the example's payload, the
     code of its action, and what git is to ignore. A file that exists is never overwritten.
     """
-    from slowsched.starter import starter_files
+    from slowsched.starter import EXAMPLE_PATH, starter_files
 
-    root = Path(directory)
-    files = starter_files(owner or _default_owner(root), datetime.now(UTC))
+    root, now = Path(directory), datetime.now(UTC)
+    files = starter_files(_checked(owner) if owner else _default_owner(root), now)
     created = [path for path, text in files.items() if _create(root / path, text)]
     if _ignore_local_state(root / ".gitignore"):
         created.append(".gitignore")
@@ -44,8 +46,15 @@ def init_command(settings: Settings, directory: str, owner: str | None) -> Statu
         emit(f"created  {path}")
     for path in sorted({*files, ".gitignore"} - set(created)):
         emit(f"exists   {path}")
-    note(settings, _next_steps(directory))
+    if EXAMPLE_PATH in created:
+        note(settings, _next_steps(directory, now))
     return Status.DONE
+
+
+def _checked(owner: str) -> str:
+    if OWNER_PATTERN.fullmatch(owner) is None:
+        raise UsageError(f"{owner!r} is no owner", hint="write letters, digits and . _ - /, as acme/shop")
+    return owner
 
 
 def _default_owner(root: Path) -> str:
@@ -75,18 +84,18 @@ def _ignore_local_state(path: Path) -> bool:
     return True
 
 
-def _next_steps(directory: str) -> str:
-    """Return what a newcomer types next, the example's whole life."""
+def _next_steps(directory: str, now: datetime) -> str:
+    """Return what a newcomer types next: the example's whole life."""
     from slowsched.starter import EXAMPLE_ID, example_due
     from slowsched.timing import rfc3339
 
     steps = [
         ("slowsched plan", "what would change"),
         ("slowsched apply", "do it, and arm the timer"),
-        (f"slowsched worker --fakenow {rfc3339(example_due(datetime.now(UTC)))}", "play the moment it is due"),
+        (f"slowsched worker --fakenow {rfc3339(example_due(now))}", "play the moment it is due"),
         (f"slowsched show {EXAMPLE_ID!r}", "what came of it"),
     ]
     if directory != ".":
-        steps.insert(0, (f"cd {directory}", ""))
+        steps.insert(0, (f"cd {shlex.quote(directory)}", ""))
     width = max(len(line) for line, _ in steps)
     return "\nNext:\n" + "\n".join(f"  {line:{width}}  {'# ' * bool(why)}{why}".rstrip() for line, why in steps)

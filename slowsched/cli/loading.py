@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import itertools
 import os
 import socket
 import sys
@@ -11,13 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from slowsched.backend import Backend
     from slowsched.cli.frame import Settings
-    from slowsched.cli.progress import Tell
     from slowsched.config import Config
     from slowsched.control import Holder
     from slowsched.model import Summary
@@ -44,12 +42,7 @@ def scanning(
     from slowsched.repository import Scan
 
     with progress(settings, "task files read") as tell:
-        yield Scan(config, environment, paths=paths, on_file=None if tell is None else _counting(tell))
-
-
-def _counting(tell: Tell) -> Callable[..., None]:
-    count = itertools.count(1)
-    return lambda *_: tell(next(count), None)
+        yield Scan(config, environment, paths=paths, on_file=tell)
 
 
 @contextmanager

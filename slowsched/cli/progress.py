@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from slowsched.cli.frame import Settings
 
-    Tell = Callable[[int, int | None], None]
+    Tell = Callable[[int, int], None]
 
 __all__ = ["progress"]
 
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 1.0  # shorter work is over before a bar is read, and before 
 
 @contextmanager
 def progress(settings: Settings, label: str) -> Iterator[Tell | None]:
-    """Give a function to tell how much of how much is done (None: nobody knows), None where nobody watches."""
+    """Give a function to tell how much of how much is done, None where nobody watches."""
     if settings.quiet or not sys.stderr.isatty():
         yield None
         return
@@ -38,7 +38,7 @@ class _Bar:
         self._shown_from = time.monotonic() + PATIENCE_SECONDS
         self._show: Tell | None = None
 
-    def tell(self, done: int, of: int | None) -> None:
+    def tell(self, done: int, of: int) -> None:
         if self._show is None and time.monotonic() >= self._shown_from:
             self._show = self._opened()
         if self._show is not None:
