@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slowsched.canonical import digests
 from slowsched.model import (
@@ -24,9 +24,14 @@ from slowsched.model import (
     Row,
     Source,
     State,
+    Summary,
     Task,
 )
+from slowsched.store.base import Write
 from slowsched.timing import parse_stamp
+
+if TYPE_CHECKING:
+    from slowsched.store.base import Store
 
 DUE = datetime(2030, 1, 1, tzinfo=UTC)
 OWNER = "acme/shop/local"
@@ -100,6 +105,25 @@ def a_row(**overrides: Any) -> Row:
         "generation": 1,
     }
     return Row(**(fields | _state_fields(state, given["task"], given) | given))
+
+
+def summary_of(row: Row) -> Summary:
+    """Return what a walk over all rows tells of this one."""
+    return Summary(
+        id=row.id,
+        owner=row.owner,
+        state=row.state,
+        version=row.version,
+        digests=row.digests,
+        due=row.task.due,
+        wake_at=row.wake_at,
+        expires_at=row.expires_at,
+    )
+
+
+def put_all(store: Store, *rows: Row) -> None:
+    """Create rows that are not there yet."""
+    assert store.put_many([Write(row=row, expect_version=0) for row in rows]) == [None] * len(rows)
 
 
 def _with_task(overrides: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The port of the store: a compare-and-set register of rows with an ordered agenda, and no policy.
 
 What a row may become is decided in `lifecycle`; an adapter only keeps it. All reads are strongly
-consistent unless they say otherwise. Every adapter passes `tests/contracts/test_store_contract.py`.
+consistent unless they say otherwise. Every adapter passes `tests/contracts/test_store_contract.py` and
+`test_agenda_contract.py` beside it.
 """
 
 from __future__ import annotations
