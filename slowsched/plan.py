@@ -326,7 +326,7 @@ def _refusals(changes: Sequence[Change], comparison: Comparison, options: PlanOp
 def _over_limit(deletes: int, comparison: Comparison, options: PlanOptions) -> tuple[str, str] | None:
     pending = comparison.pending
     if comparison.desired == 0 and pending:
-        return "no-tasks", f"no task is declared while {pending} are pending"
+        return "no-tasks", f"no task is declared while {pending} {'is' if pending == 1 else 'are'} pending"
     if deletes > options.max_deletes:
         return "too-many-deletes", f"{deletes} pending tasks would be deleted, more than {options.max_deletes}"
     if deletes > FEW_DELETES and deletes * 100 > pending * options.max_delete_percent:
