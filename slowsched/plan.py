@@ -137,11 +137,12 @@ def compare(
     gone = [each.id for each in summaries.values() if isinstance(each, Summary) and _may_go(each, owner)]
     kept = [each for each in summaries.values() if isinstance(each, Summary) and not _may_go(each, owner)]
     wakes += [each.wake_at for each in kept if each.wake_at is not None]
+    unreadable = [each for each in summaries.values() if isinstance(each, Unreadable)]
     return Comparison(
         differing=tuple(differing),
         gone=tuple(gone),
         foreign=tuple(foreign),
-        unreadable=tuple(each for each in summaries.values() if isinstance(each, Unreadable)),
+        unreadable=tuple(sorted(unreadable, key=lambda each: each.id)),
         known=frozenset(known),
         desired=len(differing) + unchanged + done,
         unchanged=unchanged,
@@ -175,7 +176,7 @@ def make_plan(
     Raises:
         UsageError: `options` names an id that nobody has.
     """
-    found = (*problems, *(_foreign_problem(each) for each in comparison.foreign))
+    found = (*problems, *_foreign_problems(comparison.foreign))
     broken = any(each.severity is Severity.ERROR for each in found)
     decided = [] if broken else list(_decided(comparison, rows, setting, options))
     changes = _sorted(_renames([change for change, _ in decided if change is not None]))
@@ -212,15 +213,19 @@ def _decided(
         yield decide(declared, row, by, allowance), row
 
 
-def _foreign_problem(declared: Declared) -> Problem:
-    return Problem(
-        path=declared.place.path,
-        line=declared.place.line,
-        column=declared.place.column,
-        pointer="$.id",
-        code="foreign-id",
-        message=f"the id {declared.task.id!r} belongs to another owner in this table: choose another",
-    )
+def _foreign_problems(foreign: Iterable[Declared]) -> list[Problem]:
+    problems = [
+        Problem(
+            path=declared.place.path,
+            line=declared.place.line,
+            column=declared.place.column,
+            pointer="$.id",
+            code="foreign-id",
+            message=f"the id {declared.task.id!r} belongs to another owner in this table: choose another",
+        )
+        for declared in foreign
+    ]
+    return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.column))
 
 
 # --- the plan as a whole ---------------------------------------------------------------------------
