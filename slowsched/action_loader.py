@@ -79,6 +79,9 @@ def _import(name: str, place: Path) -> ModuleType:
     sys.modules[name] = module
     if spec.loader is not None:
         spec.loader.exec_module(module)
+    parent, _, short = name.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], short, module)  # as an import statement does
     return module
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from slowsched.arm import arm
 from slowsched.control import ApplyLock, Holder
 from slowsched.errors import BackendError, LockedError, LockLostError, ProblemsError, StoreError
+from slowsched.lifecycle import not_before
 from slowsched.model import (
     ApplyReport,
     ApplyResult,
@@ -42,6 +43,9 @@ __all__ = ["ApplyRequest", "apply", "read_plan"]
 # Writes between two looks at the lock and the stop signal: at eight at once and 15 s a call they take
 # under a minute, far less than half of the lock's lease.
 WRITES_A_BATCH = 25
+
+# What is written first may be due before the last write of a long apply, so it does not wait for the end.
+ARM_EVERY = timedelta(seconds=5)
 
 
 def never() -> bool:
@@ -197,7 +201,9 @@ def _carry_out(backend: Backend, lock: ApplyLock, plan: Plan, request: ApplyRequ
     if writing.complete:
         try:
             lock.applied(request.commit)
-        except (BackendError, LockedError) as error:
+        except LockLostError as error:
+            writing.lock_lost, writing.stopped = True, str(error)
+        except BackendError as error:
             writing.stopped = str(error)
     return ApplyReport(
         environment=plan.environment,
@@ -233,6 +239,7 @@ class _Writing:
         self._plan = plan
         self._request = request
         self._done: dict[str, ApplyResult] = {}
+        self._armed_at = backend.clock()
         self.stopped: str | None = None
         self.lock_lost = False
 
@@ -253,6 +260,7 @@ class _Writing:
                     self.stopped = "stopped by a signal: run it again to finish"
                     return
                 self._lock.ensure()
+                self._arm_meanwhile()
                 self._write(batch)
                 self._request.on_progress(len(self._done), len(changes))
         except LockLostError as error:
@@ -260,8 +268,20 @@ class _Writing:
         except BackendError as error:
             self.stopped = str(error)
 
+    def _arm_meanwhile(self) -> None:
+        now = self._backend.clock()
+        if now - self._armed_at >= ARM_EVERY:
+            self._armed_at = now
+            with suppress(BackendError):  # the arming at the end tells of it
+                arm(self._backend)
+
     def _write(self, batch: Sequence[Change]) -> None:
-        writes = [Write(row=each.result, expect_version=_version(each)) for each in batch if each.result is not None]
+        soonest = self._backend.soonest()
+        writes = [
+            Write(row=not_before(each.result, each.before, soonest), expect_version=_version(each))
+            for each in batch
+            if each.result is not None
+        ]
         answers = self._backend.store.put_many(writes)
         for change, answer in zip(batch, answers, strict=True):
             self._done[change.id] = _result(change, answer)

@@ -159,7 +159,7 @@ def run_attempt(function: Action, payload: Any, attempt: Attempt, timeout: timed
         return Outcome(kind=OutcomeKind.TIMED_OUT, message=timeout_message(timeout))
     except BaseException as error:
         attempt.logger.warning("attempt %d of %s failed", attempt.number, attempt.task_id, exc_info=True)
-        message = _cut(f"{type(error).__name__}: {error}")
+        message = _cut(f"{type(error).__name__}: {_said(error)}")
         return Outcome(kind=OutcomeKind.FAILED, message=message, retryable=not isinstance(error, PermanentError))
     return Outcome(kind=OutcomeKind.SUCCEEDED, message=_result_message(result))
 
@@ -189,8 +189,15 @@ def _result_message(result: object) -> str | None:
         return None if result is None else _cut(result)
     try:
         return _cut(canonical.text(result))
-    except (TypeError, ValueError, RecursionError):
-        return None  # not JSON: the outcome counts, not what it left
+    except Exception:  # noqa: BLE001 - not JSON, or worse: the outcome counts, not what it left
+        return None
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an exception of the team's own whose text cannot be had
+        return "(its text cannot be had)"
 
 
 def _cut(message: str) -> str:

@@ -47,6 +47,7 @@ __all__ = [
     "edit_policy",
     "forget",
     "grace_is_over",
+    "not_before",
     "retry",
     "run_early",
     "settle",
@@ -151,6 +152,13 @@ def forget(row: Row, by: Applier) -> Row:
     return _written_over(row, replace(row, expires_at=by.now + RETENTION))
 
 
+def not_before(row: Row, before: Row | None, soonest: datetime) -> Row:
+    """Put off a wake that a change newly sets, where so much time passed since the plan that it is too near now."""
+    if row.wake_at is None or (before is not None and before.wake_at == row.wake_at):
+        return row
+    return replace(row, wake_at=max(row.wake_at, soonest))
+
+
 def grace_is_over(row: Row, now: datetime) -> bool:
     """Say whether the first attempt would start later than the task's grace allows."""
     grace = row.task.grace
@@ -249,10 +257,20 @@ def _defer(row: Row, now: datetime) -> tuple[Step, Row]:
     return Step.DEFER, waiting
 
 
-def settle(row: Row, token: str, outcome: Outcome, *, now: datetime, soonest: datetime, jitter: float) -> Row | None:
+def settle(
+    row: Row,
+    token: str,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    soonest: datetime,
+    jitter: float,
+    hosted_until: datetime | None = None,
+) -> Row | None:
     """Record the outcome of the attempt that `token` claimed; None when the row is no longer its own.
 
-    `jitter` in [0, 1) spreads retries (`timing.backoff_delay`).
+    `jitter` in [0, 1) spreads retries (`timing.backoff_delay`). `hosted_until` draws out the lease of an
+    attempt that was given up and may still execute in a process that has others to finish.
     """
     if row.state is not State.RUNNING or row.claim is None or row.claim.token != token:
         return None
@@ -261,7 +279,9 @@ def settle(row: Row, token: str, outcome: Outcome, *, now: datetime, soonest: da
         case OutcomeKind.SUCCEEDED:
             settled = _stop(closed, State.SUCCEEDED)
         case OutcomeKind.TIMED_OUT:
-            settled = closed  # it may still be executing: nothing else starts before the lease ends
+            lease_end = max(row.claim.lease_end, hosted_until or row.claim.lease_end)
+            # It may still be executing: nothing else starts before the lease ends.
+            settled = replace(closed, claim=replace(row.claim, lease_end=lease_end), wake_at=lease_end)
         case OutcomeKind.FAILED if outcome.retryable and row.attempt < row.task.retry.attempts:
             rested = ceil_minute(now + backoff_delay(row.task.retry, row.attempt, jitter))
             settled = replace(closed, state=State.SCHEDULED, claim=None, wake_at=max(rested, soonest))

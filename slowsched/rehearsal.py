@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from slowsched import lifecycle
@@ -18,7 +19,8 @@ __all__ = ["rehearse"]
 
 
 def rehearse(backend: Backend, knows: Callable[[str], bool], limit: int | None = None) -> WakeReport:
-    """Report what a wake would do now, without writing anything."""
+    """Report what a wake would do now, without writing anything: nothing at all while it is paused."""
+    idle = idle_report(backend, backend.store.control())
     now = backend.clock()
     steps: dict[Step, list[str]] = {step: [] for step in Step}
     unreadable: list[str] = []
@@ -32,8 +34,8 @@ def rehearse(backend: Backend, knows: Callable[[str], bool], limit: int | None =
             taken = lifecycle.take(row, now=now, token="", known=knows(row.task.action))
             if taken is not None:
                 steps[taken.step].append(task_id)
-    idle = idle_report(backend, backend.store.control())
-    would_run = steps[Step.CLAIM] if idle is None else []
+    if idle is not None:
+        return replace(idle, unreadable=tuple(unreadable), left=len(ids) - len(unreadable))
     return WakeReport(
         environment=backend.environment,
         now=now,
@@ -41,9 +43,7 @@ def rehearse(backend: Backend, knows: Callable[[str], bool], limit: int | None =
         dead=tuple(steps[Step.REFUSE]),
         deferred=tuple(steps[Step.DEFER]),
         unreadable=tuple(unreadable),
-        would_run=tuple(would_run[:limit]),
+        would_run=tuple(steps[Step.CLAIM][:limit]),
         left=len(ids) - len(unreadable),
         armed=backend.timer.armed(),
-        paused=None if idle is None else idle.paused,
-        not_before=None if idle is None else idle.not_before,
     )

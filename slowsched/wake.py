@@ -7,6 +7,7 @@ that this wake looks after. docs/architecture.md says what each step is for.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -16,8 +17,8 @@ from slowsched import lifecycle
 from slowsched.arm import arm
 from slowsched.errors import BackendError, StoreError
 from slowsched.execute import Attempt
-from slowsched.lifecycle import CLOCK_SKEW, Step, Taken
-from slowsched.model import AttemptReport, Conflict, Control, OutcomeKind, Row, State, Unreadable, WakeReport
+from slowsched.lifecycle import CLOCK_SKEW, LEASE_MARGIN, Step, Taken
+from slowsched.model import AttemptReport, Conflict, Control, Outcome, OutcomeKind, Row, State, Unreadable, WakeReport
 from slowsched.store.base import Write
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from slowsched.backend import Backend
     from slowsched.execute import Finished, Runner
+    from slowsched.model import Pause
 
 __all__ = ["WORKER_BUDGET", "WakeRequest", "idle_report", "wake"]
 
@@ -33,7 +35,7 @@ WORKER_BUDGET = timedelta(minutes=14)  # of Lambda's fifteen: one is left to set
 START_SLACK = timedelta(seconds=30)  # a task as long as the budget may still start in a wake that just began
 AGENDA_PAGE = 50  # rows looked at before the answers are written
 CONFLICT_TRIES = 10  # of one row: each loser has seen another's write of that row go through
-STOP_POLL_SECONDS = 1.0  # how soon a wake that waits for its next moment notices that it is to stop
+POLL_SECONDS = 1.0  # how soon a wake that waits notices that it is to stop, or what others wrote for this moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +61,20 @@ def wake(backend: Backend, runner: Runner, request: WakeRequest | None = None) -
 def idle_report(backend: Backend, control: Control) -> WakeReport | None:
     """Return the report of a wake that may do nothing; None when it may go on."""
     now = backend.clock()
-    waits = control.not_before is not None and now < control.not_before
-    if control.pause is None and not waits:
+    if control.pause is None and not _waits(control, now):
         return None
     return WakeReport(
         environment=backend.environment,
         now=now,
         armed=backend.timer.armed(),
         paused=control.pause,
-        not_before=control.not_before if waits else None,
+        not_before=control.not_before if _waits(control, now) else None,
     )
+
+
+def _waits(control: Control, now: datetime) -> bool:
+    """Say whether it was resumed so lately that the timer may not be in force yet."""
+    return control.not_before is not None and now < control.not_before
 
 
 @dataclass(slots=True)
@@ -97,8 +103,13 @@ class _Wake:
         self._started = 0
         self._seen: set[str] = set()  # rows that a standing clock has shown once already
         self._walked_until = self._began
+        self._horizon = self._began  # up to here nobody but this wake looks after what becomes due
+        self._walks = 0
         self._complete = False  # whether the last walk handled every due row that can be read
-        self._broken = False  # the store stopped answering: claim nothing more
+        self._stopped = False  # the store fell silent, or somebody paused: claim nothing more
+        self._paused: Pause | None = None
+        self._not_before: datetime | None = None
+        self._ended = False
         self._armed: datetime | None = None
         self._timer_error: str | None = None
         self._tally = _Tally()
@@ -109,14 +120,17 @@ class _Wake:
             while True:
                 claimed = self._walk()
                 if claimed:
-                    self._arm_ahead()
+                    self._arm()
                     self._execute(claimed)
                 if self._runner.busy:
-                    self._settle(self._runner.wait(self._seconds_to_next()))
+                    unfinished = self._settle(self._runner.wait(self._seconds_to_next()))
+                    if unfinished and self._runner.busy:
+                        self._arm()  # what comes back must not wait for what still runs
                 elif not self._stay():
                     break
         finally:
-            self._arm_last()
+            self._ended = True
+            self._arm()
         return self._report()
 
     # --- claim -------------------------------------------------------------------------------------
@@ -125,7 +139,7 @@ class _Wake:
         """Say whether one more attempt may begin in this wake."""
         limit = self._request.limit
         within = limit is None or self._started < limit
-        return within and not self._broken and not self._request.stop() and self._runner.free > 0
+        return within and not self._stopped and not self._request.stop() and self._runner.free > 0
 
     def _can_finish(self, row: Row, now: datetime) -> bool:
         """Say whether an attempt that starts now ends within the budget."""
@@ -138,37 +152,49 @@ class _Wake:
         self._complete = False
         if not self._may_claim():
             return claimed
+        try:
+            if self._may_go_on():
+                self._go_through_agenda(claimed)
+        except StoreError as error:
+            self._complete = False
+            self._stop_claiming(error)
+        self._walks += 1
+        self._started += len(claimed)
+        return claimed
+
+    def _may_go_on(self) -> bool:
+        """Look whether somebody paused since this wake began; `wake` itself looked before the first walk."""
+        if self._walks:
+            control = self._backend.store.control()
+            waits = _waits(control, self._backend.clock())
+            self._paused, self._not_before = control.pause, control.not_before if waits else None
+            self._stopped = waits or control.pause is not None
+        return not self._stopped
+
+    def _go_through_agenda(self, claimed: list[Taken]) -> None:
         now = self._backend.clock()
         free = self._runner.free
         if self._request.limit is not None:
             free = min(free, self._request.limit - self._started)
-        passed = False
-        try:
-            agenda = self._agenda(now)
-            while page := list(islice(agenda, AGENDA_PAGE)):
-                won, left = self._take_page(page, now, free - len(claimed))
-                claimed += won
-                passed = passed or left
-                if len(claimed) >= free:
-                    passed = passed or next(agenda, None) is not None
-                    break
-            self._walked_until = now
-            self._complete = not passed
-        except StoreError as error:
-            self._give_up_claiming(error)
-        self._started += len(claimed)
-        return claimed
+        self._complete = True
+        agenda = self._agenda(now)
+        while page := list(islice(agenda, AGENDA_PAGE)):
+            claimed += self._take_page(page, now, free - len(claimed))
+            if len(claimed) >= free:
+                self._complete = self._complete and next(agenda, None) is None
+                break
+        self._walked_until = now
+        self._horizon = max(self._horizon, now)
 
-    def _agenda(self, now: datetime) -> Iterator[str]:
+    def _agenda(self, until: datetime) -> Iterator[str]:
         """Yield what is due and not passed over already: unreadable, or shown once by a standing clock."""
         known = {*self._tally.unreadable, *self._seen}
-        return (task_id for task_id in self._backend.store.agenda(now) if task_id not in known)
+        return (task_id for task_id in self._backend.store.agenda(until) if task_id not in known)
 
-    def _take_page(self, page: list[str], now: datetime, free: int) -> tuple[list[Taken], bool]:
-        """Decide on the rows of a page and write the decisions; returns what was claimed, and whether any was left."""
+    def _take_page(self, page: list[str], now: datetime, free: int) -> list[Taken]:
+        """Decide on the rows of a page and write the decisions; returns what was claimed."""
         rows = self._backend.store.get_many(page)
         taken: list[tuple[Row, Taken]] = []
-        left = False
         claims = 0
         for task_id in page:
             row = rows.get(task_id)
@@ -180,11 +206,11 @@ class _Wake:
                 continue
             if step.step is Step.CLAIM:
                 if claims >= free or not self._can_finish(row, now):
-                    left = True
+                    self._complete = False
                     continue
                 claims += 1
             taken.append((row, step))
-        return self._write(taken, now), left
+        return self._write(taken, now)
 
     def _decide(self, row: Row, now: datetime) -> Taken | None:
         known = self._runner.knows(row.task.action)
@@ -202,6 +228,7 @@ class _Wake:
                 if isinstance(answer, Conflict):
                     won = self._take_again(answer.found, now)
             except StoreError as error:
+                self._complete = False
                 self._tally.errors.append(f"{row.id}: {error}")
                 continue
             if won is not None and self._note(won):
@@ -239,17 +266,20 @@ class _Wake:
 
     def _execute(self, claimed: list[Taken]) -> None:
         for each in claimed:
+            now = self._backend.clock()
+            if each.row.claim is None or now + each.row.task.timeout > each.row.claim.lease_end - CLOCK_SKEW:
+                self._tally.errors.append(f"{each.row.id}: the claim took too long: attempted again after its lease")
+                continue
             self._claimed[each.token] = each.row
-            attempt = Attempt.of_row(each.row, self._backend.environment, self._backend.clock())
-            self._runner.start(each.token, each.row, attempt)
+            self._runner.start(each.token, each.row, Attempt.of_row(each.row, self._backend.environment, now))
 
-    def _settle(self, finished: list[Finished]) -> None:
-        for each in finished:
-            row = self._claimed.pop(each.token)
-            if each.outcome.kind is OutcomeKind.TIMED_OUT and row.claim is not None and self._runner.overrun:
-                # This process must be gone before the lease of what it still hosts ends.
-                self._end = min(self._end, row.claim.lease_end - CLOCK_SKEW)
-            settled, message = self._record(row, each)
+    def _settle(self, finished: list[Finished]) -> bool:
+        """Write what attempts came to, each on its own; says whether any of their rows needs the worker again."""
+        unfinished = False
+        own = [each for each in finished if each.token in self._claimed]  # not of a wake that was cut off
+        for row, each in [(self._claimed.pop(each.token), each) for each in own]:
+            settled, message = self._record(row, each, self._hosted_until(row, each.outcome))
+            unfinished = unfinished or (settled is not None and settled.wake_at is not None)
             if settled is not None and settled.state is State.DEAD:
                 self._tally.dead.append(row.id)
             self._tally.attempts.append(
@@ -263,8 +293,21 @@ class _Wake:
                     message=message or each.outcome.message,
                 )
             )
+        return unfinished
 
-    def _record(self, row: Row, finished: Finished) -> tuple[Row | None, str | None]:
+    def _hosted_until(self, row: Row, outcome: Outcome) -> datetime | None:
+        """Return how long this process may go on hosting an attempt that was given up; None if it hosts none.
+
+        It ends once what runs beside it has ended: the lease is drawn out to that, and nothing that would
+        take longer is claimed any more.
+        """
+        if outcome.kind is not OutcomeKind.TIMED_OUT or not self._runner.overrun:
+            return None
+        leases = [each.claim.lease_end for each in (row, *self._claimed.values()) if each.claim is not None]
+        self._end = min(self._end, max(leases) - LEASE_MARGIN / 2)
+        return max(leases)
+
+    def _record(self, row: Row, finished: Finished, hosted_until: datetime | None) -> tuple[Row | None, str | None]:
         """Write the outcome; returns the row as it stands then, and what is to be said of it."""
         found: Row | Unreadable | None = row
         try:
@@ -278,6 +321,7 @@ class _Wake:
                     now=self._backend.clock(),
                     soonest=self._backend.soonest(),
                     jitter=self._backend.chance(),
+                    hosted_until=hosted_until,
                 )
                 if settled is None:
                     return found, "superseded while it ran: the outcome was not recorded"
@@ -293,57 +337,65 @@ class _Wake:
 
     def _goes_on(self) -> bool:
         """Say whether this wake will walk again by itself for what becomes due in the near future."""
-        return self._may_claim() and not self._backend.standing and self._backend.clock() + self._near < self._end
+        if self._ended or self._backend.standing or not self._may_claim():
+            return False
+        return self._backend.clock() + self._near < self._end
 
     def _next_moment(self) -> datetime | None:
-        """Return the first moment after the last walk that this wake looks after."""
-        if not self._near or not self._goes_on():
-            return None
+        """Return when a row that no walk has seen needs the worker first."""
         try:
-            moment = self._backend.store.next_wake(self._walked_until)
+            return self._backend.store.next_wake(self._walked_until)
         except StoreError as error:
-            self._give_up_claiming(error)
+            self._stop_claiming(error)
             return None
-        return moment if moment is not None and moment < self._backend.clock() + self._near else None
 
     def _seconds_to_next(self) -> float | None:
+        """Return how long to wait for an outcome before the next walk; None: until there is one."""
+        if not self._goes_on():
+            return None
+        waits = [] if self._backend.timer.lead else [POLL_SECONDS]  # without a lead anybody may write for this moment
         moment = self._next_moment()
-        return None if moment is None else max((moment - self._backend.clock()).total_seconds(), 0.0)
+        if moment is not None:
+            waits.append(max((moment - self._backend.clock()).total_seconds(), 0.0))
+        return min(waits, default=None)
 
     def _stay(self) -> bool:
         """Wait for the next moment that is too near for the timer; says whether to walk again."""
-        moment = self._next_moment()
-        if moment is None:
+        moment = self._next_moment() if self._near and self._goes_on() else None
+        if moment is None or moment >= self._backend.clock() + self._near:
             return False
         while (left := (moment - self._backend.clock()).total_seconds()) > 0 and not self._request.stop():
-            self._backend.sleep(min(left, STOP_POLL_SECONDS))
+            self._backend.sleep(min(left, POLL_SECONDS))
         return not self._request.stop()
 
-    def _arm_ahead(self) -> None:
-        """Arm for the first moment that this wake does not look after, should it end before its time."""
+    def _unattended(self) -> datetime | None:
+        """Return the first moment that this wake does not look after itself, for the timer.
 
-        def beyond() -> datetime | None:
-            now = self._backend.clock()
-            return self._backend.store.next_wake(now if self._backend.standing else now + self._near)
+        What it looked after and leaves behind gets the first moment that the timer can serve, unless an
+        earlier one beyond the horizon is near: for that the timer is set already.
+        """
+        now = self._backend.clock()
+        goes_on = self._goes_on()
+        if goes_on:
+            self._horizon = max(self._horizon, now + self._near)
+        first = self._backend.store.next_wake(self._horizon)
+        if first is not None and first < now + self._near:
+            return first
+        leaves = not self._complete if goes_on else next(self._agenda(self._horizon), None) is not None
+        if not leaves:
+            return first
+        soonest = self._not_before or self._backend.soonest()
+        return soonest if first is None else min(first, soonest)
 
-        self._arm(beyond)
-
-    def _arm_last(self) -> None:
-        """Arm for whatever is next; what cannot be read was passed over, and holds up nobody."""
-        if self._complete and self._tally.unreadable:
-            self._arm(lambda: self._backend.store.next_wake(self._walked_until))
-        else:
-            self._arm(self._backend.store.next_wake)
-
-    def _arm(self, next_wake: Callable[[], datetime | None]) -> None:
+    def _arm(self) -> None:
         try:
-            self._armed = arm(self._backend, next_wake).moment or self._armed
+            self._armed = arm(self._backend, self._unattended).moment or self._armed
             self._timer_error = None
         except BackendError as error:
             self._timer_error = str(error)
 
-    def _give_up_claiming(self, error: StoreError) -> None:
-        self._broken = True
+    def _stop_claiming(self, error: StoreError) -> None:
+        self._stopped = True
         self._tally.errors.append(str(error))
 
     def _left(self) -> int:
@@ -353,8 +405,15 @@ class _Wake:
         try:
             return sum(1 for _ in self._agenda(self._backend.clock()))
         except StoreError as error:
-            self._give_up_claiming(error)
+            self._stop_claiming(error)
             return 0
+
+    def _minute(self) -> datetime | None:
+        """Return what the timer is set to, as far as is known."""
+        if self._armed is None and self._timer_error is None:
+            with suppress(BackendError):
+                return self._backend.timer.armed()
+        return self._armed
 
     def _report(self) -> WakeReport:
         left = self._left()
@@ -367,8 +426,10 @@ class _Wake:
             deferred=tuple(self._tally.deferred),
             unreadable=tuple(self._tally.unreadable),
             left=left,
-            armed=self._armed,
+            armed=self._minute(),
             timer_error=self._timer_error,
+            paused=self._paused,
+            not_before=self._not_before,
             errors=tuple(self._tally.errors),
             interrupted=self._request.stop(),
         )
