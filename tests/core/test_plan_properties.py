@@ -92,15 +92,15 @@ graces = st.sampled_from([None, MINUTE, 2 * DAY])
 
 @st.composite
 def _declared_tasks(draw):
-    grace = draw(graces)
+    task_id, grace = draw(IDS), draw(graces)
     return a_declared(
-        id=draw(IDS),
+        id=task_id,
         due=draw(dues),
         payload=draw(payloads),
         grace=grace,
         own_grace=grace is not None and draw(st.booleans()),
         protect=draw(st.booleans()),
-        place=a_place(line=draw(st.integers(min_value=1, max_value=9))),
+        place=a_place(path=f"tasks/{task_id}.yaml", line=draw(st.integers(min_value=1, max_value=9))),
     )
 
 
