@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+@lru_cache(maxsize=1024)  # a plan without changes writes the same few lengths for every task
 def duration_text(duration: timedelta) -> str:
     """Write a whole number of seconds in the largest unit that divides it: one text for one length."""
     seconds = int(duration.total_seconds())
@@ -120,7 +122,8 @@ def parse_stamp(text: str) -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """Write a moment for people and scripts: RFC 3339 in UTC with `Z`, a fraction only where there is one."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat().removesuffix("+00:00") + "Z"
 
 
 def backoff_delay(retry: Retry, attempt: int, jitter: float) -> timedelta:
