@@ -45,6 +45,24 @@ def test_grace_is_over(grace, overrides, late, over):
     assert grace_is_over(a_row(grace=grace, **overrides), DUE + late) is over
 
 
+@pytest.mark.parametrize(
+    ("row", "before", "wake_at"),
+    [
+        (a_row(), None, DUE + HOUR),
+        (a_row(wake_at=DUE + DAY), None, DUE + DAY),
+        (a_row(wake_at=DUE + HOUR), a_row(wake_at=DUE + 2 * HOUR), DUE + HOUR),
+        (a_row(), a_row(wake_at=DUE + DAY), DUE + HOUR),
+        (a_row(), a_row(), DUE),
+        (a_row(state=State.MISSED), a_row(), None),
+        (a_row(state=State.DELETED), a_row(), None),
+    ],
+    ids=["new", "new, ahead", "at soonest", "earlier", "unchanged", "missed", "deleted"],
+)
+def test_not_before(row, before, wake_at):
+    """A change that is written long after its plan sets no wake too near; a wake that it leaves stays."""
+    assert lifecycle.not_before(row, before, DUE + HOUR) == replace(row, wake_at=wake_at)
+
+
 def test_history_is_bounded_when_an_attempt_begins():
     """The oldest entries go; the attempt that begins is the last."""
     old = tuple(an_entry(attempt=n, outcome=HistoryOutcome.FAILED) for n in range(HISTORY_MAX))

@@ -348,6 +348,23 @@ def test_running__settle_timed_out__stays_running_until_the_lease_ends(attempt):
     )
 
 
+@pytest.mark.parametrize(
+    ("hosted_until", "lease_end"),
+    [(None, LEASE_END), (LEASE_END - SECOND, LEASE_END), (LEASE_END + HOUR, LEASE_END + HOUR)],
+    ids=["unsaid", "shorter", "longer"],
+)
+def test_running__settle_timed_out_and_hosted_on__lease_drawn_out(hosted_until, lease_end):
+    """A process that must live on with the hung attempt draws out its lease, and never shortens it."""
+    settled = settle(RUNNING, "a token", TIMED_OUT, now=NOW, soonest=NOW, jitter=0.0, hosted_until=hosted_until)
+    assert settled == replace(
+        RUNNING,
+        version=5,
+        claim=Claim(token="a token", lease_end=lease_end),
+        wake_at=lease_end,
+        history=_closed(HistoryOutcome.TIMED_OUT, "too long"),
+    )
+
+
 @pytest.mark.parametrize("outcome", [OK, ERROR, FATAL, TIMED_OUT])
 def test_running__settle_another_token__unchanged(outcome):
     """An outcome that comes after another worker's claim is not recorded."""
