@@ -87,10 +87,7 @@ def digests(task: Task) -> Digests:
 
 
 def task_document(task: Task) -> dict[str, Any]:
-    """Return a task as a JSON value in the terms of a task file; what is absent is left out.
-
-    Leaving out keeps digests stable when a later version knows one more optional key.
-    """
+    """Return a task as a JSON value in the terms of a task file; what is absent is left out."""
     document = {"id": task.id, "due": rfc3339(task.due), "action": task.action, "payload": task.payload}
     return document | _policy_document(task)
 

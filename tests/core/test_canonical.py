@@ -101,7 +101,7 @@ def test_digests_are_pinned():
 
 
 def test_digests_of_a_minimal_task_are_pinned():
-    """What a file leaves out is left out of the digest: a later optional key changes none of them."""
+    """A later optional key is appended where a task has it: the digest of a task without it stays."""
     assert digests(a_task()) == Digests(
         execution="c5d4d834351286510d3f8182c067bb4ef5db1c4fc6ceee7067abd7b3b9b2530b",
         policy="93b8f1f4482af60b83fee3eac106c8c5f43759f45433bba97f16ef7db20e67d3",
@@ -143,6 +143,18 @@ def test_digests__policy_differs(overrides):
     """All the rest is policy; the execution stays."""
     before, after = digests(FULL), digests(_changed(overrides))
     assert (before.execution == after.execution, before.policy == after.policy) == (True, False)
+
+
+def test_digests_tell_one_key_from_another():
+    """Values are digested by position: the same value under two keys is two policies."""
+    names = ("description", "team", "timezone")
+    durations = [a_task(timeout=HOUR), a_task(grace=HOUR), *(a_task(retry=each) for each in _retries_of_an_hour())]
+    policies = {digests(each).policy for each in (*(a_task(**{name: "x"}) for name in names), *durations)}
+    assert len(policies) == len(names) + len(durations)
+
+
+def _retries_of_an_hour():
+    return a_retry(backoff=HOUR), a_retry(max_backoff=2 * HOUR), a_retry(attempts=1)
 
 
 def test_digests_forget_the_id():
