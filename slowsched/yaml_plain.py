@@ -7,11 +7,10 @@ YAML 1.1 (PyYAML, most tools) and YAML 1.2 read some texts differently, and peop
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from slowsched.canonical import number
 
-__all__ = ["SUSPECT", "RefusedError", "is_plain_key", "plain_value"]
+__all__ = ["SUSPECT", "RefusedError", "plain_value"]
 
 SUSPECT = frozenset(["", *"0123456789+-.~<=nNtTfFyYoO"])
 """The first characters (or none) of every text that is more than a string, for a quick look."""
@@ -68,15 +67,6 @@ def plain_value(text: str) -> str | int | float | bool | None:
     if _NUMBER_SOMEWHERE.fullmatch(text):
         raise _ambiguous(text, "write a plain decimal number")
     return text
-
-
-@lru_cache(maxsize=1024)
-def is_plain_key(text: str) -> bool:
-    """Say that a plain scalar is a text and nothing else; files use the same few keys again and again."""
-    try:
-        return isinstance(plain_value(text), str)
-    except RefusedError:
-        return False
 
 
 def _word(text: str) -> bool | None:

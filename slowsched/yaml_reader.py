@@ -38,7 +38,8 @@ from slowsched.source_text import (
     without_mark,
 )
 from slowsched.wording import problem, shown
-from slowsched.yaml_plain import SUSPECT, RefusedError, is_plain_key, plain_value
+from slowsched.yaml_plain import SUSPECT, RefusedError, plain_value
+from slowsched.yaml_quick import read_quickly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,9 +71,25 @@ def read(path: str, data: bytes) -> tuple[list[Document], list[Problem]]:
         from slowsched.json_reader import read_json  # noqa: PLC0415 - most repositories have YAML only
 
         return read_json(path, text)
+    if not text.isascii() and (problems := _line_separators(path, text)):
+        return [], problems
+    documents = read_quickly(path, text, data)
+    if documents is not None:
+        return documents, []
     reader = _Reader(path, text, data)
     reader.read()
     return ([], reader.problems) if reader.problems else (reader.documents, [])
+
+
+def _line_separators(path: str, text: str) -> list[Problem]:
+    problems = []
+    for character in _LINE_SEPARATORS:
+        index = text.find(character)
+        if index >= 0:
+            code = f"{ord(character):04x}"
+            message = f'U+{code.upper()} ends a line for some readers of YAML only: write "\\u{code}" in quotes'
+            problems.append(problem(path, line_and_column(text, index), (), "control-character", message))
+    return problems
 
 
 def locate(document: Document, parts: Sequence[str | int], *, key: bool = False) -> tuple[int, int]:
@@ -101,7 +118,7 @@ class _StopReading(Exception):  # noqa: N818 - not an error of anybody
 
 
 class _Reader:
-    """One reading of a YAML file. Its loop runs for every event of every file: it is written for speed."""
+    """One reading of a YAML file, event by event."""
 
     def __init__(self, path: str, text: str, data: bytes) -> None:
         self.documents: list[Document] = []
@@ -115,8 +132,6 @@ class _Reader:
 
     def read(self) -> None:
         """Fill `documents` and `problems`."""
-        if not self._text.isascii() and self._has_line_separators():
-            return
         try:
             self._stream()
         except _StopReading:
@@ -130,16 +145,6 @@ class _Reader:
             self.problems.append(_syntax_problem(self._path, self._text, error))
         if not self.documents and not self.problems:
             self.problems.append(problem(self._path, (1, 1), (), "empty-file", "there is no document in this file"))
-
-    def _has_line_separators(self) -> bool:
-        for character in _LINE_SEPARATORS:
-            index = self._text.find(character)
-            if index >= 0:
-                code = f"{ord(character):04x}"
-                message = f'U+{code.upper()} ends a line for some readers of YAML only: write "\\u{code}" in quotes'
-                place = line_and_column(self._text, index)
-                self.problems.append(problem(self._path, place, (), "control-character", message))
-        return bool(self.problems)
 
     def _stream(self) -> None:
         next_event = self._next_event
@@ -185,7 +190,7 @@ class _Reader:
             event = next_event()
             if type(event) is ScalarEvent:
                 key = event.value
-                if marked or event.style or (key[:1] in SUSPECT and not is_plain_key(key)):
+                if marked or event.style or key[:1] in SUSPECT:
                     self._check_key(event)
             elif type(event) is MappingEndEvent:
                 break
