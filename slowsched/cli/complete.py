@@ -6,6 +6,7 @@ A completion answers within a keystroke and never fails: whatever goes wrong, it
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ def _offering(names: Callable[[Context], Iterable[str]]) -> Complete:
 
 
 def _quoted(name: str) -> str:
-    """Return a name as bash takes it, which splits at blanks; the other shells quote by themselves."""
-    in_bash = os.environ.get("_SLOWSCHED_COMPLETE", "").startswith("bash")
-    return name.replace(" ", "\\ ") if in_bash else name
+    """Return a name as it is to be typed: bash puts in what it is given, the other shells quote it themselves."""
+    if not os.environ.get("_SLOWSCHED_COMPLETE", "").startswith("bash"):
+        return name
+    # Two backslashes: click's script for bash loses one to `read`.
+    return re.sub(r"([^\w@%+=:,./-])", r"\\\\\1", name)
 
 
 def _environment_names(_ctx: Context) -> Iterable[str]:

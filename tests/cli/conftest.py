@@ -87,3 +87,63 @@ def run_process(*words: str, **options: Any) -> Ran:
     with start_process(*words, **options) as process:
         stdout, stderr = process.communicate(timeout=60)
     return Ran(status=process.returncode, stdout=stdout, stderr=stderr)
+
+
+AHEAD = "2190-01-01T00:00:00Z"
+PAST = "2020-12-31T00:00:00Z"
+
+_ACTIONS = """\
+import os
+import time
+from pathlib import Path
+
+from slowsched import PermanentError, action
+
+HERE = Path(__file__).parent.parent
+
+
+@action("NOTE")
+def note(payload, attempt):
+    print("the action prints")
+    with (HERE / "began.log").open("a") as log:
+        log.write(attempt.task_id + "\\n")
+    if payload.get("fail"):
+        raise RuntimeError("it did not work")
+    if payload.get("give_up"):
+        raise PermanentError("it never will")
+    if "exit" in payload:
+        os._exit(payload["exit"])
+    end = time.monotonic() + payload.get("seconds", 0)
+    while time.monotonic() < end and not (HERE / "go").exists():
+        time.sleep(0.02)
+    with (HERE / "done.log").open("a") as log:
+        log.write(attempt.idempotency_key + "\\n")
+    return {"noted": attempt.task_id}
+"""
+
+
+@pytest.fixture
+def shop(folder: Path) -> Path:
+    """Return the folder with a config and an action NOTE, which does what its payload says, and no tasks."""
+    for path, text in {
+        "slowsched.yaml": "version: 1\nowner: acme/shop\n",
+        "schemas/actions/NOTE.schema.json": '{"type": "object"}',
+        "worker/actions.py": _ACTIONS,
+        "tasks/.gitkeep": "",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def declare(shop: Path) -> Callable[..., Path]:
+    """Return a function that writes the file of a task, due far ahead unless told otherwise."""
+
+    def write(task_id: str, **fields: Any) -> Path:
+        document = {"id": task_id, "due": AHEAD, "action": "NOTE", "payload": {}} | fields
+        path = shop / "tasks" / f"{task_id}.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return path
+
+    return write
