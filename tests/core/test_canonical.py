@@ -81,6 +81,12 @@ def test_text_comes_back(value):
     assert (json.loads(text(value)), text(json.loads(text(value)))) == (value, text(value))
 
 
+@given(json_values)
+def test_text_is_what_the_standard_library_writes(value):
+    """However it is written, it is JSON with sorted keys and nothing to spare."""
+    assert text(value) == json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 @given(st.dictionaries(st.text(), json_values))
 def test_text_forgets_the_order_of_keys(value):
     """Two mappings that differ in the order of their keys have one text."""
