@@ -10,13 +10,14 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from slowsched.model import Digests, Retry, Task
 from slowsched.timing import duration_text, parse_duration, parse_stamp, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["SPEC_BYTES_MAX", "digest", "digests", "number", "pointer", "task_document", "task_from_document", "text"]
 
@@ -28,7 +29,17 @@ _INTEGER_DIGITS_MAX = 300  # what JSON readers elsewhere still take
 _DIGITS_EXACT = 15  # every decimal of so many digits survives the way through a float ...
 _NORMAL_MIN = 2.2250738585072014e-308  # ... but for those so small that a float has fewer digits, or none, for them
 
-text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _accelerated(make: Callable[..., Callable[[Any, int], tuple[str, ...]]]) -> Callable[[Any], str]:
+    """Make once what `_encoder.encode` makes anew at every call: a third of the time of a small value."""
+    write = make(None, _encoder.default, encode_basestring, None, ":", ",", True, False, False)
+    return lambda value: "".join(write(value, 0))
+
+
+_make_encoder = getattr(json.encoder, "c_make_encoder", None)  # None where json has no accelerator
+text: Callable[[Any], str] = _encoder.encode if _make_encoder is None else _accelerated(_make_encoder)
 """Write a JSON value as its one canonical text: keys sorted by code point, no blanks, no escapes but JSON's own."""
 
 

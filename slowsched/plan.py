@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from slowsched import canonical
@@ -122,18 +121,20 @@ def compare(
     wakes: list[datetime] = []
     for each in declared:
         unknown.discard(each.task.id)
-        match summaries.pop(each.task.id, None):
-            case Summary() as row if row.owner != owner:
+        row = summaries.pop(each.task.id, None)
+        if isinstance(row, Summary):
+            if row.owner != owner:
                 foreign.append(each)
-            case Summary(expires_at=None) as row if row.digests == canonical.digests(each.task):
+                continue
+            if row.expires_at is None and row.digests == canonical.digests(each.task):
                 done += row.state is State.SUCCEEDED
                 unchanged += row.state is not State.SUCCEEDED
                 if row.wake_at is not None:
                     wakes.append(row.wake_at)
-            case row:
-                differing.append(each)
-                if row is not None:
-                    known.add(each.task.id)
+                continue
+        differing.append(each)
+        if row is not None:
+            known.add(each.task.id)
     gone = [each.id for each in summaries.values() if isinstance(each, Summary) and _may_go(each, owner)]
     kept = [each for each in summaries.values() if isinstance(each, Summary) and not _may_go(each, owner)]
     wakes += [each.wake_at for each in kept if each.wake_at is not None]
@@ -252,6 +253,8 @@ def _renames(changes: Sequence[Change]) -> list[Change]:
 
 def _check_named(unknown: Sequence[str], changes: Sequence[Change]) -> None:
     for task_id in unknown:
+        from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only
+
         near = get_close_matches(task_id, [change.id for change in changes], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "ids are written as in the task file"
         raise UsageError(f"there is no task {task_id!r}", hint=hint)
