@@ -36,7 +36,10 @@ AFTER_THE_LEASE = timedelta(minutes=10)  # a killed worker's rows are its own un
 
 
 class Killer:
-    """Runs commands and kills them, at moments spread at random over as long as they take, start-up included."""
+    """Runs commands and kills them, at moments drawn at random over as long as they take.
+
+    Start-up included, but the later the likelier: most of the time a process only imports.
+    """
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
@@ -55,7 +58,7 @@ class Killer:
         """Start a command and kill it at a random moment; says whether it was still running then."""
         process = self._shop.start(*words)
         try:
-            process.wait(timeout=self._random.uniform(0, self._seconds))
+            process.wait(timeout=self._random.triangular(0, self._seconds, self._seconds))
         except subprocess.TimeoutExpired:
             process.kill()
         killed = process.wait(timeout=LONGEST_SECONDS) == -signal.SIGKILL
@@ -85,17 +88,17 @@ def test_killed_applies_leave_nothing_half_done(recording_shop: Shop) -> None:
             rows = found
         killer.run_to_its_end("apply", "--yes")
         assert {row.id: row.task.payload for row in _live(shop.rows())} == desired
-        assert shop.armed() == DUE
+        assert shop.armed() == DUE + timedelta(minutes=number)
     assert shop.document("plan", "--detailed-exitcode")["changes"] == []
 
 
 def _desire(shop: Shop, number: int) -> dict[str, dict[str, int]]:
-    """Write the task files of a round, all of which change; returns the payload of each id."""
+    """Write the task files of a round, all of which change, and the timer with them; returns the payload of each id."""
     desired: dict[str, dict[str, int]] = {}
     for slot in range(TASKS):
         renamed = f", round {number}" if slot < RENAMED else ""
         desired[f"task {slot:03}{renamed}"] = {"round": number}
-        due = rfc3339(DUE + timedelta(days=TASKS - 1 - slot))
+        due = rfc3339(DUE + timedelta(days=TASKS - 1 - slot, minutes=number))
         shop.write(
             f"tasks/{slot:03}.yaml",
             f"id: task {slot:03}{renamed}\ndue: {due}\naction: RECORD\npayload: {{round: {number}}}\n",
