@@ -36,7 +36,7 @@ _MISLEADING = frozenset(
     ]
 )
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C"}
-_OPTIONS = ("--no-pager", "--literal-pathspecs", "-c", "core.fsmonitor=false")
+_OPTIONS = ("--no-pager", "-c", "core.fsmonitor=false")
 
 
 def commit(root: Path) -> str | None:
@@ -89,7 +89,7 @@ def ignored(root: Path, folders: Sequence[str]) -> frozenset[str]:
         return frozenset()
     # Much quicker than check-ignore, which compares every path with every entry of the index.
     options = ("-z", "--others", "--ignored", "--exclude-standard", "--directory")
-    status, output, complaint = _git(root, "ls-files", *options, "--", *folders)
+    status, output, complaint = _git(root, "ls-files", *options, "--", *(f":(literal){folder}" for folder in folders))
     if (status != _YES or output) and not _is_work_tree(root):
         return frozenset()  # the root is ignored as a whole: the rules are not about its files
     if status != _YES:
