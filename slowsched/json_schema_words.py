@@ -30,7 +30,7 @@ _FORMS_MAX = 3  # of the alternatives that a message lists
 _KINDS = {
     "object": "a mapping",
     "array": "a list",
-    "string": "a text",
+    "string": "text",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
@@ -166,12 +166,19 @@ def _message(error: Any) -> str:
     if keyword == "oneOf":
         return "fits more than one of the forms of which exactly one must fit"
     if keyword in _LIMITS:
-        count = len(value) if isinstance(value, str | list | dict) else 0
-        limit = limit if keyword == "pattern" else shown(limit)
-        return _LIMITS[keyword].format(limit=limit, value=shown(value), count=count)
+        return _limit(keyword, limit, value)
     if error.validator is None:
         return "must not be here"
     return error.message if len(error.message) <= _WORDS_MAX else f"breaks {keyword!r} of its schema"
+
+
+def _limit(keyword: str, limit: Any, value: Any) -> str:
+    if keyword in {"minLength", "minItems", "minProperties"} and limit == 1:
+        return "must not be empty"
+    count = len(value) if isinstance(value, str | list | dict) else 0
+    return _LIMITS[keyword].format(
+        limit=limit if keyword == "pattern" else shown(limit), value=shown(value), count=count
+    )
 
 
 def _wrong_type(value: Any, expected: str | list[str]) -> str:

@@ -114,7 +114,8 @@ def _not_text(path: str, data: bytes) -> Problem:
     for mark, name in _OTHER_BOMS:
         if data.startswith(mark):
             return problem(path, _START, (), "not-utf8", f"this file is {name}: save it as UTF-8")
-    if max(data[::2].count(0), data[1::2].count(0)) > len(data) // 4:
+    zeros = sorted((data[::2].count(0), data[1::2].count(0)))
+    if zeros[0] == 0 and zeros[1] > len(data) // 4:
         return problem(path, _START, (), "not-utf8", "this file looks like UTF-16: save it as UTF-8")
     before = data[: data.index(0)].decode(errors="replace")
     message = "this is a binary file (it holds a NUL byte), not text"
@@ -135,5 +136,5 @@ def hidden_character(text: str) -> str | None:
     if found is None:
         return None
     code = ord(found[0])
-    kind = "half of a surrogate pair" if code >= 0xD800 else "control character"  # noqa: PLR2004 - Unicode's own
-    return f"this holds the {kind} U+{code:04X}, which nobody can see: leave it out"
+    kind = "half of a surrogate pair" if code >= 0xD800 else "a control character"  # noqa: PLR2004 - Unicode's own
+    return f"this holds U+{code:04X}, {kind}, which nobody can see: leave it out"

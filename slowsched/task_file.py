@@ -55,6 +55,7 @@ __all__ = [
 TIMEOUT_MAX = timedelta(minutes=14)  # the worker's budget: a longer attempt could never finish
 
 _ID_MAX = 128
+_ACTION = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _DUE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
@@ -227,10 +228,9 @@ def _check_action(value: dict[str, Any], rules: Rules, found: list[Violation]) -
         return
     schema = rules.actions.get(action)
     if schema is None:
+        file = f"{rules.schemas}/actions/{action if _ACTION.fullmatch(action) else '<ACTION>'}.schema.json"
         known = did_you_mean(action, rules.actions)
-        message = f"there is no action {shown(action)}{known or ':'} an action exists when its payload schema does"
-        if len(action) <= _ID_MAX:
-            message += f", here {rules.schemas}/actions/{action}.schema.json"
+        message = f"there is no action {shown(action)}{known} (an action exists when {file} does)"
         found.append(Violation(way=("action",), code="unknown-action", message=message))
     elif "payload" in value and not schema.is_valid(value["payload"]):
         found.extend(
@@ -272,7 +272,7 @@ def _due(value: dict[str, Any], zones: Zones, found: list[Violation]) -> Any:
         _check_offset(moment, raw, zone, found)
     if moment is None or DUE_MIN <= moment <= DUE_MAX:
         return moment if moment is None or moment.tzinfo is UTC else moment.astimezone(UTC)
-    found.append(_out_of_range(moment))
+    found.append(_out_of_range(raw))
     return None
 
 
@@ -283,6 +283,8 @@ def _of_due(code: str, message: str) -> Violation:
 def _no_time(raw: str) -> str:
     if _DATE.fullmatch(raw):
         return f"a date needs a time: write {raw}T00:00:00Z, or another time of that day"
+    if _DUE.fullmatch(raw):
+        return f"{raw} names a day that is in no calendar"
     with_t = raw.replace(" ", "T", 1)
     if _DUE.fullmatch(with_t):
         return f"a T stands between date and time, and no blank: write {with_t}"
@@ -293,8 +295,8 @@ def _no_offset(raw: str) -> str:
     return f"{raw} is another moment in every place: write {raw}Z, or the offset, or say `timezone: Europe/Berlin`"
 
 
-def _out_of_range(moment: datetime) -> Violation:
-    message = f"due is in {moment.year}, and the timer knows the years {_FIRST_YEAR} to {_LAST_YEAR} (UTC) only"
+def _out_of_range(raw: str) -> Violation:
+    message = f"{raw} is outside of the years {_FIRST_YEAR} to {_LAST_YEAR} (UTC), and the timer knows no others"
     return _of_due("due-out-of-range", message)
 
 
@@ -311,7 +313,7 @@ def _zone(name: Any, zones: Zones, found: list[Violation]) -> ZoneInfo | None:
 
 def _local_moment(local: datetime, raw: str, zone: ZoneInfo, found: list[Violation]) -> datetime | None:
     if not _FIRST_YEAR <= local.year <= _LAST_YEAR:
-        found.append(_out_of_range(local))
+        found.append(_out_of_range(raw))
         return None
     match resolve_local(local, zone):
         case Gap(earlier=earlier, later=later):

@@ -13,23 +13,26 @@ if TYPE_CHECKING:
     Parts = Sequence[str | int]
     """The way to a value in a document: keys and indexes."""
 
-__all__ = ["Parts", "did_you_mean", "nearest", "problem", "shown"]
+__all__ = ["Parts", "did_you_mean", "nearest", "problem", "short", "shown"]
 
-_SHOWN_MAX = 60  # characters of a value in a message
-_KEY_MAX = 100  # characters of a key in a pointer
+_SHOWN_MAX = 60  # characters of a value in a message, or of a key in a pointer
 _NAME_MAX = 200  # a longer word is no mistyped name, and comparing it takes long
 _NAMES_MAX = 1000
 _CUTOFF = 0.6  # below it a suggestion is a guess
 
 
+def short(words: str) -> str:
+    """Cut a text where it gets long for a message."""
+    return words if len(words) <= _SHOWN_MAX else f"{words[:_SHOWN_MAX]}..."
+
+
 def shown(value: Any) -> str:
     """Write a value for a message: text in quotes, everything cut where it gets long."""
     if isinstance(value, str):
-        return repr(value) if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]!r}..."
+        return repr(short(value))
     if isinstance(value, dict | list) and value:
         return "this mapping" if isinstance(value, dict) else "this list"
-    written = text(value)
-    return written if len(written) <= _SHOWN_MAX else f"{written[:_SHOWN_MAX]}..."
+    return short(text(value))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -55,6 +58,6 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
 
 def problem(path: str, place: tuple[int, int], parts: Parts, code: str, message: str) -> Problem:
     """Return a problem at a line and column, about the value at `parts`."""
-    short = [part if isinstance(part, int) or len(part) <= _KEY_MAX else part[:_KEY_MAX] + "..." for part in parts]
+    way = [part if isinstance(part, int) else short(part) for part in parts]
     line, column = place
-    return Problem(path=path, line=line, column=column, pointer=pointer(short), code=code, message=message)
+    return Problem(path=path, line=line, column=column, pointer=pointer(way), code=code, message=message)

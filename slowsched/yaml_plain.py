@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from slowsched.canonical import number
+from slowsched.wording import short, shown
 
 __all__ = ["SUSPECT", "RefusedError", "plain_value"]
 
@@ -83,5 +84,5 @@ def _word(text: str) -> bool | None:
 
 
 def _ambiguous(text: str, way_out: str) -> RefusedError:
-    message = f"{text} is read differently by readers of YAML: quote it for the text {text!r}, or {way_out}"
+    message = f"{short(text)} is read differently by readers of YAML: quote it for the text {shown(text)}, or {way_out}"
     return RefusedError("ambiguous-value", message)

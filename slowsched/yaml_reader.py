@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from yaml._yaml import CParser
@@ -21,6 +20,7 @@ from yaml.events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
+    SequenceStartEvent,
     StreamEndEvent,
 )
 from yaml.reader import ReaderError
@@ -37,7 +37,7 @@ from slowsched.source_text import (
     line_and_column,
     without_mark,
 )
-from slowsched.wording import problem, shown
+from slowsched.wording import problem, short, shown
 from slowsched.yaml_plain import SUSPECT, RefusedError, plain_value
 from slowsched.yaml_quick import read_quickly
 
@@ -126,14 +126,15 @@ class _Reader:
         self._path = path
         self._text = text
         self._next_event: Callable[[], Event] = CParser(data).get_event
-        self._marked = b"!" in data or b"&" in data  # only then there can be a tag or an anchor
         self._way: list[str | int] = []
         self._room = VALUES_MAX
 
     def read(self) -> None:
         """Fill `documents` and `problems`."""
         try:
-            self._stream()
+            while type(event := self._next_event()) is not StreamEndEvent:
+                if type(event) is DocumentStartEvent:
+                    self._document(self._next_event())
         except _StopReading:
             return
         except ReaderError as error:
@@ -146,107 +147,74 @@ class _Reader:
         if not self.documents and not self.problems:
             self.problems.append(problem(self._path, (1, 1), (), "empty-file", "there is no document in this file"))
 
-    def _stream(self) -> None:
-        next_event = self._next_event
-        while type(event := next_event()) is not StreamEndEvent:
-            if type(event) is DocumentStartEvent:
-                self._document(next_event())
-
     def _document(self, event: Event) -> None:
         self._room = VALUES_MAX
+        if type(event) is ScalarEvent and not event.value and not event.style:
+            self._report(event, "empty-document", "there is nothing in this document")
         mark = event.start_mark
         place = Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
-        value: Any = None
-        if type(event) is not ScalarEvent:
-            value = self._collection(event)
-        elif event.value or event.style:
-            value = self._scalar(event)
-        else:
-            self._report(event, "empty-document", "there is nothing in this document")
+        value = self._node(event)
         self.documents.append(Document(place=place, value=value, text=self._text, index=len(self.documents)))
 
-    def _collection(self, event: Event, *part: str | int) -> Any:
-        """Read the mapping or the list that starts here; `part` is its key or index, none at the root."""
+    def _node(self, event: Event, *part: str | int) -> Any:
+        """Read the value that starts here; `part` is its key or index, none at the root."""
+        self._room -= 1
+        if self._room < 0:
+            self._stop(event, "too-many-values", TOO_MANY)
         if type(event) is AliasEvent:
             self._report(event, "alias", "aliases are not read: write the value out", *part)
             return None
-        if self._marked:
-            self._refuse_marks(event, *part)
+        self._refuse_marks(event, *part)
+        if type(event) is ScalarEvent:
+            return self._scalar(event, *part)
         if len(self._way) + len(part) >= DEPTH_MAX:
             self._stop(event, "too-deep", TOO_DEEP)
         self._way.extend(part)
         value = self._mapping() if type(event) is MappingStartEvent else self._sequence()
         if part:
             self._way.pop()
-        self._room -= len(value)
-        if self._room < 0:
-            self._stop(event, "too-many-values", TOO_MANY)
         return value
 
     def _mapping(self) -> dict[str, Any]:
         value: dict[str, Any] = {}
-        next_event, marked = self._next_event, self._marked
-        for _ in repeat(None, self._room + 1):
-            event = next_event()
+        while type(event := self._next_event()) is not MappingEndEvent:
             if type(event) is ScalarEvent:
                 key = event.value
-                if marked or event.style or key[:1] in SUSPECT:
-                    self._check_key(event)
-            elif type(event) is MappingEndEvent:
-                break
+                self._check_key(event)
+                if key in value:
+                    self._report_double(event, key)
             else:
-                key = self._odd_key(event)
-            if key in value:
-                self._report_double(event, key)
-            event = next_event()
-            if type(event) is not ScalarEvent:
-                value[key] = self._collection(event, key)
-            elif marked or event.style or event.value[:1] in SUSPECT:
-                value[key] = self._scalar(event, key)
-            else:
-                value[key] = event.value
+                key = "?"
+                self._report(event, "key-not-text", "a key is text, not a list, a mapping or an alias", key)
+                self._node(event, key)
+            value[key] = self._node(self._next_event(), key)
         return value
 
     def _sequence(self) -> list[Any]:
         value: list[Any] = []
-        next_event = self._next_event
-        for index in range(self._room + 1):
-            event = next_event()
-            if type(event) is ScalarEvent:
-                value.append(self._scalar(event, index))
-            elif type(event) is SequenceEndEvent:
-                break
-            else:
-                value.append(self._collection(event, index))
+        while type(event := self._next_event()) is not SequenceEndEvent:
+            value.append(self._node(event, len(value)))
         return value
 
     def _scalar(self, event: Event, *part: str | int) -> Any:
-        if self._marked:
-            self._refuse_marks(event, *part)
+        text = event.value
         if not event.style:  # plain
-            try:
-                return plain_value(event.value)
-            except RefusedError as refused:
-                self._report(event, refused.code, str(refused), *part)
+            if text[:1] in SUSPECT:
+                try:
+                    return plain_value(text)
+                except RefusedError as refused:
+                    self._report(event, refused.code, str(refused), *part)
         elif event.style == '"':  # escapes exist here only
-            hidden = hidden_character(event.value)
+            hidden = hidden_character(text)
             if hidden is not None:
                 self._report(event, "control-character", hidden, *part)
-        return event.value
+        return text
 
     def _check_key(self, event: Event) -> None:
-        key = self._scalar(event, event.value)
-        if not isinstance(key, str):
-            said = f"{event.value} is none: quote it" if event.value else "there is none before this colon"
+        self._refuse_marks(event, event.value)
+        if not isinstance(self._scalar(event, event.value), str):
+            said = f"{short(event.value)} is none: quote it" if event.value else "there is none before this colon"
             self._report(event, "key-not-text", f"a key is text, and {said}", event.value)
-
-    def _odd_key(self, event: Event) -> str:
-        """Read over a key that is no scalar, and return a stand-in that no file can hold."""
-        if type(event) is not AliasEvent:
-            self._report(event, "key-not-text", "a key is text, not a list or a mapping")
-        stand_in = f"\0{event.start_mark.index}"
-        self._collection(event, stand_in)
-        return stand_in
 
     def _report_double(self, event: Event, key: str) -> None:
         (_, (line, _)) = _places(self._text, len(self.documents), json=False)[*self._way, key]
@@ -255,9 +223,10 @@ class _Reader:
     def _refuse_marks(self, event: Event, *part: str | int) -> None:
         """Refuse the tag and the anchor of a node."""
         if event.anchor is not None:
-            self._report(event, "anchor", f"anchors are not read: leave &{event.anchor} out", *part)
+            self._report(event, "anchor", f"anchors are not read: leave &{short(event.anchor)} out", *part)
         if event.tag is not None:
-            self._report(event, "tag", f"tags are not read: leave {event.tag} out, or quote the value", *part)
+            tag = short(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            self._report(event, "tag", f"tags are not read: leave {tag} out, or quote the value", *part)
 
     def _report(self, event: Event, code: str, message: str, *part: str | int) -> None:
         if len(self.problems) >= PROBLEMS_MAX:
@@ -273,42 +242,47 @@ class _Reader:
 
 def _yaml_places(text: str, index: int) -> Places:
     """Return where each value of a document, and the key before it, starts; of a broken text, as far as it goes."""
-    places: Places = {}
-    next_event = CParser(text.encode()).get_event
+    walk = _PlaceWalk(CParser(text.encode()).get_event)
     with suppress(MarkedYAMLError, ReaderError, _StopReading):
-        while type(event := next_event()) is not StreamEndEvent:
+        while type(event := walk.next_event()) is not StreamEndEvent:
             if type(event) is DocumentStartEvent:
                 if index == 0:
-                    _visit(next_event(), next_event, (), None, places)
+                    walk.visit(walk.next_event(), ())
                     break
                 index -= 1
-    return places
+    return walk.places
 
 
-def _visit(
-    event: Event,
-    next_event: Callable[[], Event],
-    way: tuple[str | int, ...],
-    key_place: tuple[int, int] | None,
-    places: Places,
-) -> None:
-    """Note where a node and everything in it starts; of a double key the first counts."""
-    if len(way) > DEPTH_MAX or len(places) > VALUES_MAX:
-        raise _StopReading
-    place = event.start_mark.line + 1, event.start_mark.column + 1
-    places.setdefault(way, (place, key_place or place))
-    if type(event) is MappingStartEvent:
-        while type(key := next_event()) is not MappingEndEvent:
-            name = key.value if type(key) is ScalarEvent else ""
-            if type(key) is not ScalarEvent:
-                _visit(key, next_event, way, None, {})
-            mark = key.start_mark
-            _visit(next_event(), next_event, (*way, name), (mark.line + 1, mark.column + 1), places)
-    elif type(event) not in (ScalarEvent, AliasEvent):
-        for index in range(VALUES_MAX):
-            if type(item := next_event()) is SequenceEndEvent:
-                break
-            _visit(item, next_event, (*way, index), None, places)
+class _PlaceWalk:
+    """A walk over the events of a document that notes where each value starts; of a double key the first counts."""
+
+    def __init__(self, next_event: Callable[[], Event]) -> None:
+        self.places: Places = {}
+        self.next_event = next_event
+        self._room = VALUES_MAX + 1  # the root is none of its values
+
+    def visit(self, event: Event, way: tuple[str | int, ...], key_place: tuple[int, int] | None = None) -> None:
+        """Note this node and everything in it, as deep and as many as a document may have."""
+        self._room -= 1
+        if len(way) > DEPTH_MAX or self._room < 0:
+            raise _StopReading
+        place = event.start_mark.line + 1, event.start_mark.column + 1
+        self.places.setdefault(way, (place, key_place or place))
+        if type(event) is MappingStartEvent:
+            while type(key := self.next_event()) is not MappingEndEvent:
+                self._entry(key, way)
+        elif type(event) is SequenceStartEvent:
+            index = 0
+            while type(item := self.next_event()) is not SequenceEndEvent:
+                self.visit(item, (*way, index))
+                index += 1
+
+    def _entry(self, key: Event, way: tuple[str | int, ...]) -> None:
+        name = key.value if type(key) is ScalarEvent else "?"
+        if type(key) is not ScalarEvent:
+            self.visit(key, (*way, name))
+        mark = key.start_mark
+        self.visit(self.next_event(), (*way, name), (mark.line + 1, mark.column + 1))
 
 
 _SYNTAX = {
