@@ -103,7 +103,7 @@ class _Wake:
         self._started = 0
         self._seen: set[str] = set()  # rows that a standing clock has shown once already
         self._walked_until = self._began
-        self._horizon = self._began  # up to here nobody but this wake looks after what becomes due
+        self._horizon = self._began + self._near  # up to here nobody but this wake looks after what becomes due
         self._walks = 0
         self._complete = False  # whether the last walk handled every due row that can be read
         self._stopped = False  # the store fell silent, or somebody paused: claim nothing more
@@ -362,7 +362,7 @@ class _Wake:
     def _stay(self) -> bool:
         """Wait for the next moment that is too near for the timer; says whether to walk again."""
         moment = self._next_moment() if self._near and self._goes_on() else None
-        if moment is None or moment >= self._backend.clock() + self._near:
+        if moment is None or moment > self._backend.clock() + self._near:
             return False
         while (left := (moment - self._backend.clock()).total_seconds()) > 0 and not self._request.stop():
             self._backend.sleep(min(left, POLL_SECONDS))

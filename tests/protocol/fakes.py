@@ -8,6 +8,7 @@ A call on the wire is what a real adapter would send: one read, one conditional 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
@@ -20,13 +21,14 @@ from slowsched.execute import Finished, Registry, Runner, run_attempt
 from slowsched.model import Declared, Place
 from slowsched.store.memory import MemoryStore
 from slowsched.timer.memory import MemoryTimer
+from slowsched.wake import WakeRequest, wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from slowsched.execute import Attempt
-    from slowsched.model import Row
+    from slowsched.model import Row, WakeReport
 
 NOW = at("2030-01-01T12:00:00Z")
 SECOND = timedelta(seconds=1)
@@ -54,6 +56,25 @@ class Clock:
         self.slept.append(seconds)
         self.now += timedelta(seconds=seconds)
         self.on_sleep()
+
+
+class TickingClock(Clock):
+    """A clock that goes as real time does: for waiting on threads, where sleeping on a fake would be over at once."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        super().__init__(now)
+        self._began = time.monotonic()
+
+    def __call__(self) -> datetime:
+        return self.now + timedelta(seconds=time.monotonic() - self._began)
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait in real time until something another thread does has come about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.002)
 
 
 class Crash(BaseException):
@@ -93,12 +114,12 @@ class Wire:
         """Let everything through again."""
         self.before = self.after = lambda _name: None
 
-    def fail(self, prefix: str, error: Exception, *, times: int = 1_000_000) -> None:
-        """Let the next calls whose name starts with `prefix` fail before they are sent."""
-        left = iter(range(times))
+    def fail(self, prefix: str, error: Exception, *, times: int = 1_000_000, nth: int = 1) -> None:
+        """Let calls whose name starts with `prefix` fail before they are sent, so many from the nth on."""
+        seen = count(1)
 
         def refuse(name: str) -> None:
-            if name.startswith(prefix) and next(left, None) is not None:
+            if name.startswith(prefix) and nth <= next(seen) < nth + times:
                 raise error
 
         self.before = refuse
@@ -211,6 +232,10 @@ class Scene:
         """Return a runner that knows these actions, and APPLY_SALE, which only says that it was here."""
         return Runner(self.registry(**actions), parallel=parallel)
 
+    def ticking(self) -> Scene:
+        """Return this scene with a clock that goes as real time does."""
+        return replace(self, backend=replace(self.backend, clock=TickingClock(self.clock.now)))
+
     def inline_runner(self, **actions: Callable[[Any, Attempt], object]) -> InlineRunner:
         """Return a runner without threads."""
         return InlineRunner(self.registry(**actions))
@@ -296,3 +321,13 @@ class InlineRunner:
         """Return the outcomes so far."""
         finished, self._finished = self._finished, []
         return finished
+
+
+def woken(scene: Scene, runner: Runner | InlineRunner | None = None, **request: Any) -> WakeReport:
+    """Do one wake, with APPLY_SALE known unless a runner is given, and return its report."""
+    return wake(scene.backend, runner or scene.runner(), WakeRequest(**request))
+
+
+def told(report: WakeReport) -> list[tuple[str, str, str]]:
+    """Return what became of each attempt: its task, outcome, and the state of its row, sorted."""
+    return sorted((each.id, each.outcome.value, each.state.value) for each in report.attempts)
