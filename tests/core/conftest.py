@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 settings.register_profile("core", derandomize=True, database=None, deadline=None, max_examples=100)
+settings.register_profile("planted", settings.get_profile("core"), max_examples=5, phases=[Phase.generate])
 settings.load_profile("core")
