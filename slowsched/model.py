@@ -248,9 +248,7 @@ class Summary:
     id: str
     owner: str
     state: State
-    version: int
     digests: Digests
-    due: datetime
     wake_at: datetime | None
     expires_at: datetime | None
 

@@ -113,9 +113,7 @@ def summary_of(row: Row) -> Summary:
         id=row.id,
         owner=row.owner,
         state=row.state,
-        version=row.version,
         digests=row.digests,
-        due=row.task.due,
         wake_at=row.wake_at,
         expires_at=row.expires_at,
     )

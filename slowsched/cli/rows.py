@@ -65,11 +65,10 @@ def _selected(backend: Backend, states: Collection[State], due_before: datetime 
     """Read this owner's rows in these states, earliest due first."""
     from slowsched.cli.loading import rows_of
 
-    chosen = [
-        row.id for row in rows_of(backend) if row.state in states and (due_before is None or row.due < due_before)
-    ]
-    found = backend.store.get_many(chosen).values()
-    return sorted((row for row in found if isinstance(row, Row)), key=lambda row: (row.task.due, row.id))
+    chosen = [row.id for row in rows_of(backend) if row.state in states]
+    found = [row for row in backend.store.get_many(chosen).values() if isinstance(row, Row)]
+    before = [row for row in found if due_before is None or row.task.due < due_before]
+    return sorted(before, key=lambda row: (row.task.due, row.id))
 
 
 @command(

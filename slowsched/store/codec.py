@@ -75,10 +75,8 @@ SUMMARY_ATTRIBUTES = (
     "id",
     "owner",
     "state",
-    "version",
     "digest",
     "policy_digest",
-    "due",
     "wake_at",
     "expires_at",
     "format",
@@ -87,10 +85,12 @@ SUMMARY_ATTRIBUTES = (
 
 ROW_ATTRIBUTES = (
     *SUMMARY_ATTRIBUTES,
+    "version",
     "write_id",
     "generation",
     "attempt",
     "action",
+    "due",
     "requested_at",
     "deferred_since",
     "claim",
@@ -170,9 +170,7 @@ def decode_summary(item: Mapping[str, Any]) -> Summary | Unreadable:
             id=read_text(item, "id"),
             owner=read_text(item, "owner"),
             state=_state(item),
-            version=read_count(item, "version"),
             digests=Digests(execution=read_text(item, "digest"), policy=read_text(item, "policy_digest")),
-            due=read_moment(item, "due"),
             wake_at=read_optional_moment(item, "wake_at"),
             expires_at=_expires_at(item),
         )

@@ -250,7 +250,7 @@ def test_put_many_answers_each_write_on_its_own_condition(store: Store) -> None:
     )
     assert answers == [None, Conflict(found=a_row(id="b", version=5)), None, Conflict(found=None), None]
     assert isinstance(last, StoreError)
-    assert {row.id: row.version for row in store.rows()} == {"a": 1, "b": 5, "d": 2, "f": 1}
+    assert {key: row.version for key, row in store.get_many("abdef").items()} == {"a": 1, "b": 5, "d": 2, "f": 1}
 
 
 def test_put_many_of_nothing_answers_nothing(store: Store) -> None:
@@ -289,7 +289,7 @@ def test_rows_that_are_written_during_a_walk_are_seen_once(store: Store) -> None
 # --- what cannot be read ---------------------------------------------------------------------------
 
 NEWER = encode_row(a_row(id="newer"), "w") | {"format": ROW_FORMAT + 1}
-DAMAGED = encode_row(a_row(id="damaged"), "w") | {"spec": "{", "due": "soon"}
+DAMAGED = encode_row(a_row(id="damaged"), "w") | {"spec": "{", "wake_at": "soon"}
 
 NEWER_REASON = "a newer version of slowsched wrote it (format 2; this one reads 1)"
 

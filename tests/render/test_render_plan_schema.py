@@ -110,8 +110,8 @@ def _planned(declared: Sequence[Declared], live: dict[str, Row | Unreadable], op
 def _summary(row: Row | Unreadable) -> Summary | Unreadable:
     if isinstance(row, Unreadable):
         return row
-    names = ("id", "owner", "state", "version", "digests", "wake_at", "expires_at")
-    return Summary(due=row.task.due, **{name: getattr(row, name) for name in names})
+    names = ("id", "owner", "state", "digests", "wake_at", "expires_at")
+    return Summary(**{name: getattr(row, name) for name in names})
 
 
 _EVERY = _document(PLANS["every-change"])
