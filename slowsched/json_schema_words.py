@@ -78,6 +78,16 @@ def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iter
         yield ValidationError("does not match")
 
 
+def _properties(validator: Any, properties: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Find fault with a key that must not be there at that key; the library forgets which it is."""
+    if isinstance(instance, dict):
+        for key, subschema in properties.items():
+            if key in instance and subschema is False:
+                yield ValidationError("must not be here", path=[key])
+            elif key in instance:
+                yield from validator.descend(instance[key], subschema, path=key, schema_path=key)
+
+
 def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     if isinstance(instance, dict):
         for pattern, subschema in patterns.items():
@@ -112,6 +122,7 @@ _Explainer: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {
         "pattern": _pattern,
+        "properties": _properties,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
         "propertyNames": _property_names,
