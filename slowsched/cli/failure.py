@@ -92,6 +92,8 @@ def _plain(message: str) -> str:
 
 
 def _interrupted(error: BaseException) -> Status:
+    if isinstance(error, click.Abort) and error.__cause__ is None:
+        click.echo(err=True)  # at a question, whose line click leaves unfinished
     if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
         click.echo("slowsched: interrupted", err=True)
         return Status.INTERRUPTED

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from command_line import ACTIONS, AHEAD, Ran
 
 from slowsched.cli.main import program
 
@@ -22,20 +19,6 @@ _FOREIGN_VARIABLES = (
     *("SLOWSCHED_ENV", "SLOWSCHED_CATALOGUE", "NO_COLOR", "FORCE_COLOR"),
     *("GITHUB_ACTOR", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL", "GITHUB_SHA"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """How a command line ended."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document of stdout."""
-        return json.loads(self.stdout)
 
 
 @pytest.fixture(autouse=True)
@@ -75,60 +58,13 @@ def repository(folder: Path, run: Callable[..., Ran]) -> Path:
     return folder
 
 
-def start_process(*words: str, **options: Any) -> subprocess.Popen[str]:
-    """Start a command line as a real process, with its streams as text pipes."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | options.pop("env", {})
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([sys.executable, "-m", "slowsched", *words], env=environment, text=True, **streams)
-
-
-def run_process(*words: str, **options: Any) -> Ran:
-    """Run a command line as a real process to its end."""
-    with start_process(*words, **options) as process:
-        stdout, stderr = process.communicate(timeout=60)
-    return Ran(status=process.returncode, stdout=stdout, stderr=stderr)
-
-
-AHEAD = "2190-01-01T00:00:00Z"
-PAST = "2020-12-31T00:00:00Z"
-
-_ACTIONS = """\
-import os
-import time
-from pathlib import Path
-
-from slowsched import PermanentError, action
-
-HERE = Path(__file__).parent.parent
-
-
-@action("NOTE")
-def note(payload, attempt):
-    print("the action prints")
-    with (HERE / "began.log").open("a") as log:
-        log.write(attempt.task_id + "\\n")
-    if payload.get("fail"):
-        raise RuntimeError("it did not work")
-    if payload.get("give_up"):
-        raise PermanentError("it never will")
-    if "exit" in payload:
-        os._exit(payload["exit"])
-    end = time.monotonic() + payload.get("seconds", 0)
-    while time.monotonic() < end and not (HERE / "go").exists():
-        time.sleep(0.02)
-    with (HERE / "done.log").open("a") as log:
-        log.write(attempt.idempotency_key + "\\n")
-    return {"noted": attempt.task_id}
-"""
-
-
 @pytest.fixture
 def shop(folder: Path) -> Path:
     """Return the folder with a config and an action NOTE, which does what its payload says, and no tasks."""
     for path, text in {
         "slowsched.yaml": "version: 1\nowner: acme/shop\n",
         "schemas/actions/NOTE.schema.json": '{"type": "object"}',
-        "worker/actions.py": _ACTIONS,
+        "worker/actions.py": ACTIONS,
         "tasks/.gitkeep": "",
     }.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -172,7 +172,7 @@ def test_an_unexpected_exception_is_one_line(capsys):
         (LockLostError("no"), 4, "slowsched: error: no\n"),
         (StalePlanError("no"), 5, "slowsched: error: no\n"),
         (KeyboardInterrupt(), 130, "slowsched: interrupted\n"),
-        (click.Abort(), 1, "slowsched: error: the input ended before the question was answered\n"),
+        (click.Abort(), 1, "\nslowsched: error: the input ended before the question was answered\n"),
         (BrokenPipeError(32, "Broken pipe"), 1, ""),
         (
             ActionsError("it does not import", trace="Traceback\n"),

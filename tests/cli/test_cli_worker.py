@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import AHEAD, run_process
+from command_line import AHEAD, run_process
 
 from slowsched.cli.worker import wake_status
 from slowsched.model import WakeReport
@@ -17,7 +17,8 @@ def began(shop):
     return log.read_text().split("\n")[:-1] if log.exists() else []
 
 
-def test_a_wake_with_nothing_due(run, shop):
+@pytest.mark.usefixtures("shop")
+def test_a_wake_with_nothing_due(run):
     """Nothing due is status 0; with -q not a word."""
     assert run("worker").status == 0
     quiet = run("worker", "-q")
@@ -94,6 +95,7 @@ def test_a_limit_bounds_the_attempts(run, declare, shop):
     assert (sorted(began(shop)), ran.document["left"]) == (["a", "b"], 1)
 
 
+@pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -107,7 +109,7 @@ def test_a_limit_bounds_the_attempts(run, declare, shop):
         (("--limit", "0"), "invalid value for '--limit'"),
     ],
 )
-def test_what_the_worker_cannot_do(run, shop, words, line):
+def test_what_the_worker_cannot_do(run, words, line):
     """A time that is none, or without offset, and options that exclude each other: one line, status 1."""
     ran = run("worker", *words)
     assert (ran.status, ran.stdout, len(ran.stderr.splitlines())) == (1, "", 1)

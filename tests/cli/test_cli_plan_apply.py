@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import AHEAD, PAST
+from command_line import AHEAD, PAST
 
 from slowsched.cli.apply import guard_commit
 from slowsched.config import load_config

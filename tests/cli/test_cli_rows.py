@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import AHEAD
+from command_line import AHEAD
 
-from slowsched.cli.loading import open_environment
 from slowsched.cli.frame import Settings
+from slowsched.cli.loading import open_environment
 from slowsched.control import ApplyLock, Holder
 
 DAY_BEFORE = "2189-12-31T00:00:00Z"
