@@ -109,7 +109,7 @@ class Terminal:
                 raise AssertionError(f"{text!r} is not shown in (status {self.process.wait()}):\n{self.shown}")
 
     def type(self, text: str) -> None:
-        """Type text; \\x03 is Ctrl-C."""
+        """Type text; Ctrl-C and Ctrl-D are characters too."""
         os.write(self._screen, text.encode())
 
     def end(self) -> int:

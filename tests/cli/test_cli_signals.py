@@ -147,7 +147,7 @@ def test_ctrl_c_reaches_the_daemon_and_its_wake_once(shop, declare, run):
     assert lines(shop / "done.log") == []
 
 
-def test_the_daemon_outlives_its_actions(shop, declare, run):
+def test_the_daemon_outlives_its_actions(declare, run):
     """An action that kills its process does not take the daemon with it, which notices what is applied meanwhile."""
     declare("a", due=PAST, payload={"exit": 77})
     run("apply", "--late", "run")
