@@ -19,7 +19,17 @@ from slowsched.timing import duration_text, parse_duration, parse_stamp, rfc3339
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["SPEC_BYTES_MAX", "digest", "digests", "number", "pointer", "task_document", "task_from_document", "text"]
+__all__ = [
+    "SPEC_BYTES_MAX",
+    "digest",
+    "digests",
+    "number",
+    "pointer",
+    "task_digest",
+    "task_document",
+    "task_from_document",
+    "text",
+]
 
 SPEC_BYTES_MAX = 64 * 1024  # of a task's canonical text; an item of DynamoDB holds 400 KB, history included
 
@@ -74,27 +84,37 @@ def digest(value: Any) -> str:
 
 
 def digests(task: Task) -> Digests:
-    """Return the digests of a task: one over due, action and payload, one over the rest.
+    """Return the digests of a task: of what decides the execution, and of the whole task."""
+    return Digests(execution=digest(_execution(task)), task=task_digest(task))
+
+
+def task_digest(task: Task) -> str:
+    """Return the digest of a whole task but its id: the one that a plan compares for every task.
 
     Over values by position, without their names: a plan without changes does little else, and this is
     a third of the time. A later optional key is appended, with its name, where a task has it; so the
     digests of all others stay as they are.
     """
     retry = task.retry
-    policy = [
-        task.description,
-        task.team,
-        task.labels,
-        task.timezone,
-        task.protect,
-        duration_text(task.timeout),
-        None if task.grace is None else duration_text(task.grace),
-        retry.attempts,
-        duration_text(retry.backoff),
-        duration_text(retry.max_backoff),
-    ]
-    execution = [rfc3339(task.due), task.action, task.payload]
-    return Digests(execution=digest(execution), policy=digest(policy))
+    return digest(
+        [
+            *_execution(task),
+            task.description,
+            task.team,
+            task.labels,
+            task.timezone,
+            task.protect,
+            duration_text(task.timeout),
+            None if task.grace is None else duration_text(task.grace),
+            retry.attempts,
+            duration_text(retry.backoff),
+            duration_text(retry.max_backoff),
+        ]
+    )
+
+
+def _execution(task: Task) -> list[Any]:
+    return [rfc3339(task.due), task.action, task.payload]
 
 
 def task_document(task: Task) -> dict[str, Any]:

@@ -141,10 +141,13 @@ class Declared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digests:
-    """SHA-256 of what decides the execution (due, action, payload), and of the rest of the task."""
+    """SHA-256 of what decides the execution (due, action, payload), and of the whole task.
+
+    Where only `task` differs the policy was edited, and the execution is untouched.
+    """
 
     execution: str
-    policy: str
+    task: str
 
 
 # --- what the store holds --------------------------------------------------------------------------
@@ -248,7 +251,7 @@ class Summary:
     id: str
     owner: str
     state: State
-    digests: Digests
+    task_digest: str
     wake_at: datetime | None
     expires_at: datetime | None
 

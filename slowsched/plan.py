@@ -120,13 +120,14 @@ def compare(
     unchanged = done = 0
     wakes: list[datetime] = []
     for each in declared:
-        unknown.discard(each.task.id)
+        if unknown:
+            unknown.discard(each.task.id)
         row = summaries.pop(each.task.id, None)
         if isinstance(row, Summary):
             if row.owner != owner:
                 foreign.append(each)
                 continue
-            if row.expires_at is None and row.digests == canonical.digests(each.task):
+            if row.expires_at is None and row.task_digest == canonical.task_digest(each.task):
                 done += row.state is State.SUCCEEDED
                 unchanged += row.state is not State.SUCCEEDED
                 if row.wake_at is not None:
@@ -286,7 +287,7 @@ def _digest_entry(change: Change) -> list[Any]:
         change.id,
         change.kind.value,
         chosen,
-        *(None if each is None else [each.execution, each.policy] for each in (before, after)),
+        *(None if each is None else [each.execution, each.task] for each in (before, after)),
     ]
 
 

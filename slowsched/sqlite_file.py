@@ -47,10 +47,9 @@ _SCHEMA = f"""
 CREATE TABLE task_rows (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
-    owner TEXT, state TEXT, version INTEGER NOT NULL, digest TEXT, policy_digest TEXT,
-    due TEXT, wake_at TEXT, expires_at INTEGER, format INTEGER,
-    write_id TEXT, generation INTEGER, attempt INTEGER, action TEXT,
-    requested_at TEXT, deferred_since TEXT, claim TEXT, source TEXT, history TEXT, spec TEXT
+    owner TEXT, state TEXT, task_digest TEXT, wake_at TEXT, expires_at INTEGER, format INTEGER,
+    version INTEGER NOT NULL, write_id TEXT, digest TEXT, generation INTEGER, attempt INTEGER,
+    action TEXT, due TEXT, requested_at TEXT, deferred_since TEXT, claim TEXT, source TEXT, history TEXT, spec TEXT
 );
 CREATE INDEX agenda ON task_rows (wake_at, id) WHERE wake_at IS NOT NULL;
 CREATE TABLE control (

@@ -69,7 +69,7 @@ ITEM = {
     "action": "APPLY_SALE",
     "due": "2030-01-01T00:00:00.000000Z",
     "digest": "c5d4d834351286510d3f8182c067bb4ef5db1c4fc6ceee7067abd7b3b9b2530b",
-    "policy_digest": "93b8f1f4482af60b83fee3eac106c8c5f43759f45433bba97f16ef7db20e67d3",
+    "task_digest": "8429b6024408cd8c1073f3e7471dfbd06cf77f3b90086daa27c26567022222a7",
     "wake_at": "2030-01-01T00:01:00.000000Z",
     "expires_at": 1_893_542_400,
     "requested_at": "2029-12-31T00:00:00.000000Z",
@@ -135,12 +135,12 @@ def test_a_row_expires_at_a_whole_second_rounded_up(expires_at: str, seconds: in
 
 
 def test_a_summary_needs_its_attributes_only() -> None:
-    """A plan reads eight short values of a row, and neither its text nor its history."""
+    """A plan reads seven short values of a row, and neither its text nor its history."""
     assert decode_summary({name: ITEM[name] for name in SUMMARY_ATTRIBUTES}) == Summary(
         id="some task id",
         owner="acme/shop/local",
         state=State.RUNNING,
-        digests=Digests(execution=ITEM["digest"], policy=ITEM["policy_digest"]),
+        task_digest=ITEM["task_digest"],
         wake_at=DUE + MINUTE,
         expires_at=DUE + DAY,
     )
@@ -280,7 +280,7 @@ entries = st.builds(
 rows = st.builds(
     Row,
     task=tasks,
-    digests=st.builds(Digests, execution=text, policy=text),
+    digests=st.builds(Digests, execution=text, task=text),
     owner=text,
     source=st.builds(Source, path=text, line=counts, commit=optional_text),
     state=st.sampled_from(State),

@@ -113,7 +113,7 @@ def summary_of(row: Row) -> Summary:
         id=row.id,
         owner=row.owner,
         state=row.state,
-        digests=row.digests,
+        task_digest=row.digests.task,
         wake_at=row.wake_at,
         expires_at=row.expires_at,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import gc
 import os
-import socket
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,12 +36,20 @@ def read_config() -> Config:
 def scanning(
     settings: Settings, config: Config, *, environment: str | None, paths: Sequence[str] = ()
 ) -> Iterator[Scan]:
-    """Give the tasks that the files declare, read while they are iterated, with progress at a terminal."""
+    """Give the tasks that the files declare, read while they are iterated, with progress at a terminal.
+
+    No garbage is collected meanwhile: what is read are values without cycles, and walking through all
+    rows again and again is a tenth of a plan.
+    """
     from slowsched.cli.progress import progress
     from slowsched.repository import Scan
 
-    with progress(settings, "task files read") as tell:
-        yield Scan(config, environment, paths=paths, on_file=tell)
+    gc.disable()
+    try:
+        with progress(settings, "task files read") as tell:
+            yield Scan(config, environment, paths=paths, on_file=tell)
+    finally:
+        gc.enable()
 
 
 @contextmanager
@@ -77,6 +84,9 @@ def action_schemas(config: Config) -> Mapping[str, Path]:
 
 def person() -> str:
     """Return who runs this program, as others find them: user@machine, or the actor of a workflow."""
+    import getpass
+    import socket
+
     actor = os.environ.get("GITHUB_ACTOR")
     if actor:
         return f"{actor} (GitHub)"

@@ -161,7 +161,7 @@ def _digests(task: Task | None) -> Shape | None:
     if task is None:
         return None
     digests = canonical.digests(task)
-    return {"execution": digests.execution, "policy": digests.policy}
+    return {"execution": digests.execution, "task": digests.task}
 
 
 # --- apply and the worker --------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def row_shape(row: Row) -> Shape:
         "owner": row.owner,
         "source": {"path": row.source.path, "line": row.source.line, "commit": row.source.commit},
         "digest": row.digests.execution,
-        "policy_digest": row.digests.policy,
+        "task_digest": row.digests.task,
         "task": _task(row.task),
         "lease_end": None if row.claim is None else rfc3339(row.claim.lease_end),
         "requested_at": _time(row.requested_at),

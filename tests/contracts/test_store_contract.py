@@ -405,6 +405,6 @@ def test_a_control_row_that_cannot_be_read_is_an_error(
 
 def test_digests_are_kept_as_they_were_given(store: Store) -> None:
     """The store compares nothing: digests that another version computed stay what they are."""
-    row = a_row(digests=Digests(execution="e", policy="p"))
+    row = a_row(digests=Digests(execution="e", task="t"))
     put_all(store, row)
     assert (store.get(row.id), list(store.rows())) == (row, [summary_of(row)])

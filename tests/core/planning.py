@@ -37,7 +37,7 @@ def summary(row: Row | Unreadable) -> Summary | Unreadable:
         id=row.id,
         owner=row.owner,
         state=row.state,
-        digests=row.digests,
+        task_digest=row.digests.task,
         wake_at=row.wake_at,
         expires_at=row.expires_at,
     )

@@ -102,7 +102,7 @@ def test_digests_are_pinned():
     """An accidental change of what a digest covers would plan an update of every task of every table."""
     assert digests(FULL) == Digests(
         execution="26c445e4901866b222469dd5a3e3fbfd85a4e09f8d3a17c99692ed927ef2e6e7",
-        policy="a16e4ab671f1e93be513b72c14f6bf95636eaa5bf9f1594c2c3b28ab80faed1e",
+        task="cb509e530703beb9a7e41711dc020eb709794e2bbad6bc16a0a06c51e5196eea",
     )
 
 
@@ -110,7 +110,7 @@ def test_digests_of_a_minimal_task_are_pinned():
     """A later optional key is appended where a task has it: the digest of a task without it stays."""
     assert digests(a_task()) == Digests(
         execution="c5d4d834351286510d3f8182c067bb4ef5db1c4fc6ceee7067abd7b3b9b2530b",
-        policy="93b8f1f4482af60b83fee3eac106c8c5f43759f45433bba97f16ef7db20e67d3",
+        task="8429b6024408cd8c1073f3e7471dfbd06cf77f3b90086daa27c26567022222a7",
     )
 
 
@@ -127,9 +127,9 @@ def test_digests_of_a_minimal_task_are_pinned():
     ],
 )
 def test_digests__execution_differs(overrides):
-    """Due, action and payload decide the execution, with their types; the policy stays."""
+    """Due, action and payload decide the execution, with their types."""
     before, after = digests(FULL), digests(_changed(overrides))
-    assert (before.execution == after.execution, before.policy == after.policy) == (False, True)
+    assert (before.execution == after.execution, before.task == after.task) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -148,14 +148,14 @@ def test_digests__execution_differs(overrides):
 def test_digests__policy_differs(overrides):
     """All the rest is policy; the execution stays."""
     before, after = digests(FULL), digests(_changed(overrides))
-    assert (before.execution == after.execution, before.policy == after.policy) == (True, False)
+    assert (before.execution == after.execution, before.task == after.task) == (True, False)
 
 
 def test_digests_tell_one_key_from_another():
     """Values are digested by position: the same value under two keys is two policies."""
     names = ("description", "team", "timezone")
     durations = [a_task(timeout=HOUR), a_task(grace=HOUR), *(a_task(retry=each) for each in _retries_of_an_hour())]
-    policies = {digests(each).policy for each in (*(a_task(**{name: "x"}) for name in names), *durations)}
+    policies = {digests(each).task for each in (*(a_task(**{name: "x"}) for name in names), *durations)}
     assert len(policies) == len(names) + len(durations)
 
 

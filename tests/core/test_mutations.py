@@ -118,7 +118,7 @@ FAULTS = {
     "rows of others are pending": ("plan", "row.owner == owner and row.state in", "row.state in", [LIMITS]),
     "rows of others are deleted": ("plan", "row.owner == owner and row.expires_at", "row.expires_at", [GONE]),
     "an empty repository deletes all": ("plan", "comparison.desired == 0 and pending", "False", [LIMITS]),
-    "the digest forgets the policy": ("plan", "[each.execution, each.policy]", "[each.execution]", [DIGEST]),
+    "the digest forgets the policy": ("plan", "[each.execution, each.task]", "[each.execution]", [DIGEST]),
     "the digest forgets that it runs again": ("plan", 'note == "runs-again" or ', "", [DIGEST]),
     "an error does not stop the plan": ("plan", "each.severity is Severity.ERROR", "False", [PLAN]),
     "changes are sorted by id alone": ("plan", "(change.due, change.id)", "change.id", [PLAN]),

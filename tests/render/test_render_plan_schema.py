@@ -110,8 +110,8 @@ def _planned(declared: Sequence[Declared], live: dict[str, Row | Unreadable], op
 def _summary(row: Row | Unreadable) -> Summary | Unreadable:
     if isinstance(row, Unreadable):
         return row
-    names = ("id", "owner", "state", "digests", "wake_at", "expires_at")
-    return Summary(**{name: getattr(row, name) for name in names})
+    names = ("id", "owner", "state", "wake_at", "expires_at")
+    return Summary(task_digest=row.digests.task, **{name: getattr(row, name) for name in names})
 
 
 _EVERY = _document(PLANS["every-change"])
