@@ -22,7 +22,7 @@ export GIT_CEILING_DIRECTORIES
 
 mkdir "$shop/tasks" "$shop/worker"
 cp "$project/slowsched.yaml" "$shop"
-cp "$project/tasks/momo-is-free.yaml" "$shop/tasks"
+cp "$project/tasks/free-momo.yaml" "$shop/tasks"
 cp -R "$project/schemas" "$shop"
 cp "$project/worker/actions.py" "$shop/worker"
 cd "$shop"
@@ -37,7 +37,7 @@ run() {
 }
 
 say 'What is to happen on a day that is known long before is a file, and is reviewed.'
-run 'cat tasks/momo-is-free.yaml'
+run 'cat tasks/free-momo.yaml'
 run 'slowsched validate'
 
 say 'What would change?'
@@ -53,7 +53,7 @@ say 'Play the moment at which it is due.'
 run 'slowsched worker --fakenow 2066-01-01T00:00:00Z'
 
 say 'What came of it?'
-run "slowsched show 'Momo is free'"
+run "slowsched show 'free Momo'"
 run 'cat .slowsched/catalogue.json'
 
 say 'And it never runs again.'
