@@ -36,7 +36,7 @@ run() {
   eval "$1"
 }
 
-say 'What is to happen on a day that is known long before is a file, and is reviewed.'
+say 'A date that is known long before is a file, which is reviewed.'
 run 'cat tasks/free-momo.yaml'
 run 'slowsched validate'
 
