@@ -148,33 +148,44 @@ def _refused(problems: list[Problem]) -> ConfigError:
 
 
 def _problems(root: Path, document: Document) -> Iterator[Problem]:
-    """Yield every problem of the settings; what the schema refuses is looked at no further."""
-    schema = own_schema("config")
-    valid = schema.is_valid(document.value)
-    for violation in _breaches(root, document.value) if valid else schema.explain(document.value):
+    """Yield every problem of the settings; where the schema finds fault with the same value, it is not heard."""
+    schema, value = own_schema("config"), document.value
+    found = _breaches(root, value) if isinstance(value, dict) else []
+    if not schema.is_valid(value):
+        told = {violation.way for violation in found}
+        found.extend(violation for violation in schema.explain(value) if violation.way not in told)
+    for violation in found:
         place = locate(document, violation.way, key=violation.code == "unknown-key")
         yield problem(CONFIG_NAME, place, violation.way, violation.code, violation.message)
 
 
 def _breaches(root: Path, value: dict[str, Any]) -> list[Violation]:
     found: list[Violation] = []
-    read_defaults(value.get("defaults", {}), found, "defaults")
+    read_defaults(_mapping(value, "defaults"), found, "defaults")
     for way, path in _paths(value):
+        if not isinstance(path, str):
+            continue  # the schema says so
         if Path(path).is_absolute() or not Path(os.path.realpath(root / path)).is_relative_to(root):
             message = f"{shown(path)} must be a path below the folder of {CONFIG_NAME}: nothing else is read or written"
             found.append(Violation(way=way, code="outside-root", message=message))
     return found
 
 
-def _paths(value: dict[str, Any]) -> Iterator[tuple[Way, str]]:
-    for index, path in enumerate(value.get("tasks", ())):
+def _mapping(value: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the mapping at a key, an empty one where there is none."""
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _paths(value: dict[str, Any]) -> Iterator[tuple[Way, Any]]:
+    tasks = value.get("tasks")
+    for index, path in enumerate(tasks if isinstance(tasks, list) else ()):
         yield ("tasks", index), path
     for key in ("schemas", "actions"):
-        if key in value:
-            yield (key,), value[key]
-    for name, environment in value.get("environments", {}).items():
-        if "path" in environment:
-            yield ("environments", name, "path"), environment["path"]
+        yield (key,), value.get(key)
+    environments = _mapping(value, "environments")
+    for name in environments:
+        yield ("environments", name, "path"), _mapping(environments, name).get("path")
 
 
 def _config(root: Path, value: dict[str, Any]) -> Config:
