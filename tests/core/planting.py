@@ -11,6 +11,7 @@ import importlib.abc
 import importlib.machinery
 import json
 import os
+import signal
 import sys
 from collections import deque
 from contextlib import redirect_stdout
@@ -23,6 +24,7 @@ FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parent.parent / "slowsched"
 QUICKLY = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-profile=planted")
 NOT_APPLICABLE = 100  # the text is not there, or not once: the fault must be described anew
+SECONDS_MAX = 60  # a fault may make a loop endless
 NOT_RUN = 101  # pytest itself did not run
 
 
@@ -71,6 +73,7 @@ def _started(module: str, text: str, replacement: str, files: list[str]) -> int:
     child = os.fork()
     if child == 0:
         status = NOT_RUN
+        signal.alarm(SECONDS_MAX)
         try:
             status = _run(module, text, replacement, files)
         finally:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from values import COMMIT, DAY, DUE, HOUR, MINUTE, OWNER, a_declared, a_retry, a_row, an_entry
+from values import COMMIT, DAY, DUE, HOUR, MINUTE, OWNER, a_claim, a_declared, a_retry, a_row, an_entry
 
 from slowsched import lifecycle
 from slowsched.decision import Allowance, decide
@@ -27,6 +27,12 @@ MOSTLY = st.sampled_from([True, True, True, False])
 def test_the_lease_outlasts_the_timeout_by_several_skews():
     """Two clocks that differ by the stated skew, one fast and one slow, still leave room to settle."""
     assert LEASE_MARGIN >= 4 * CLOCK_SKEW
+
+
+def test_the_bounds_are_those_that_are_documented():
+    """How long things are kept, put off and waited for."""
+    bounds = (lifecycle.RETENTION, lifecycle.DEFER_EVERY, lifecycle.DEFER_MAX, LEASE_MARGIN, CLOCK_SKEW, HISTORY_MAX)
+    assert bounds == (400 * DAY, 15 * MINUTE, DAY, MINUTE, 10 * SECOND, 20)
 
 
 @pytest.mark.parametrize(
@@ -87,12 +93,35 @@ def test_history_is_bounded_when_a_task_is_missed():
     assert taken.row.history == (*old[1:], entry)
 
 
-def test_a_lateness_is_never_negative():
-    """A claim before due, on request, is not early: it is in time."""
-    row = a_row(requested_at=DUE - DAY, wake_at=DUE - DAY, attempt=0)
-    deferred = replace(row, requested_at=None)
-    taken = [lifecycle.take(each, now=DUE - DAY, token="mine", known=True) for each in (row, deferred)]
+def test_an_attempt_before_due_is_not_late():
+    """What a person runs a day before its due began in time, and so did what a worker gave up."""
+    early = a_row(requested_at=DUE - DAY, wake_at=DUE - DAY)
+    unknown = replace(early, deferred_since=DUE - 2 * DAY)
+    taken = [
+        lifecycle.take(early, now=DUE - DAY, token="mine", known=True),
+        lifecycle.take(unknown, now=DUE - DAY, token="mine", known=False),
+    ]
     assert [each and each.row.history[-1].late_seconds for each in taken] == [0.0, 0.0]
+
+
+def test_a_lease_that_is_over_is_forgotten_when_a_person_intervenes():
+    """The claim of a superseded attempt leaves the row once its lease has ended."""
+    over = a_claim(token=None, lease_end=DUE)
+    rows = [
+        lifecycle.run_early(a_row(claim=over), now=DUE, soonest=DUE),
+        lifecycle.retry(a_row(state=State.MISSED, claim=over), now=DUE, soonest=DUE),
+    ]
+    assert [(each.claim, each.wake_at) for each in rows] == [(None, DUE), (None, DUE)]
+
+
+def test_only_an_open_attempt_is_closed():
+    """The last entry of the history alone can be open: an earlier one is never touched."""
+    failed = an_entry(finished_at=DUE, outcome=HistoryOutcome.FAILED, message="no")
+    row = a_row(state=State.RUNNING, attempt=2, history=(failed, an_entry(attempt=2)), wake_at=DUE, claim=a_claim())
+    taken = lifecycle.take(row, now=DUE, token="mine", known=True)
+    assert taken is not None
+    expired = an_entry(attempt=2, finished_at=DUE, outcome=HistoryOutcome.LEASE_EXPIRED)
+    assert taken.row.history == (failed, expired, an_entry(attempt=3, started_at=DUE))
 
 
 class AnyOrder(RuleBasedStateMachine):

@@ -229,10 +229,11 @@ def test_execution_differs_due_ahead__succeeded__update_runs_again():
     )
 
 
+@pytest.mark.parametrize("ahead", [timedelta(0), MINUTE], ids=["now", "a minute"])
 @pytest.mark.parametrize(("state", "notes"), [(State.SCHEDULED, ("soon",)), (State.SUCCEEDED, ("runs-again", "soon"))])
-def test_execution_differs_due_nearer_than_the_lead__any_but_running__update_soon(state, notes):
+def test_execution_differs_due_nearer_than_the_lead__any_but_running__update_soon(state, notes, ahead):
     """A due that the timer cannot serve in time is noted."""
-    declared, row, now = moved(**EDIT), a_row(state=state), EDITED_DUE - MINUTE
+    declared, row, now = moved(**EDIT), a_row(state=state), EDITED_DUE - ahead
     assert decided(declared, row, now=now) == change_of_file(
         ChangeKind.UPDATE,
         declared,

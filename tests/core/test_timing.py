@@ -283,6 +283,13 @@ def test_backoff_doubles_up_to_its_maximum(attempt, jitter, delay):
     assert backoff_delay(a_retry(), attempt, jitter) == delay
 
 
+def test_backoff_reaches_a_maximum_that_is_no_doubling():
+    """One minute, two, then the maximum of two and a half."""
+    retry = a_retry(max_backoff=150 * SECOND)
+    delays = [backoff_delay(retry, attempt, 0.0) for attempt in (1, 2, 3, 4)]
+    assert delays == [30 * SECOND, 60 * SECOND, 75 * SECOND, 75 * SECOND]
+
+
 def test_backoff_is_capped_from_the_first_attempt_on():
     """A maximum below the first rest holds at once."""
     assert backoff_delay(a_retry(backoff=HOUR, max_backoff=MINUTE), 1, 0.0) == 30 * SECOND
