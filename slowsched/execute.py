@@ -53,7 +53,7 @@ class Attempt:
     logger: logging.LoggerAdapter[logging.Logger] = field(repr=False, compare=False)
 
     @classmethod
-    def of_row(cls, row: Row, environment: str, now: datetime) -> Attempt:
+    def of_row(cls, row: Row, environment: str, deadline: datetime) -> Attempt:
         """Make the attempt that a claimed row is about to have."""
         key = f"{environment}/{row.id}@{rfc3339(row.task.due)}#{row.generation}"
         context = {"task_id": row.id, "attempt": row.attempt, "idempotency_key": key}
@@ -63,7 +63,7 @@ class Attempt:
             number=row.attempt,
             idempotency_key=key,
             due=row.task.due,
-            deadline=now + row.task.timeout,
+            deadline=deadline,
             logger=logging.LoggerAdapter(logging.getLogger(f"slowsched.action.{row.task.action}"), context),
         )
 
@@ -252,12 +252,11 @@ class Runner:
         """Whether this process still hosts an attempt that was given up."""
         return any(each.is_alive() for each in self._given_up)
 
-    def start(self, token: str, row: Row, attempt: Attempt) -> None:
-        """Begin the attempt of a claimed row whose action is known."""
+    def start(self, token: str, row: Row, attempt: Attempt, timeout: timedelta) -> None:
+        """Begin the attempt of a claimed row whose action is known; it is given up after `timeout`."""
         function = self._registry.get(row.task.action)
         if function is None:
             raise UsageError(f"there is no function for action {row.task.action!r}")
-        timeout = row.task.timeout
 
         def execute() -> None:
             outcome = run_attempt(function, row.task.payload, attempt, timeout)

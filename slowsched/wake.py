@@ -267,11 +267,15 @@ class _Wake:
     def _execute(self, claimed: list[Taken]) -> None:
         for each in claimed:
             now = self._backend.clock()
-            if each.row.claim is None or now + each.row.task.timeout > each.row.claim.lease_end - CLOCK_SKEW:
+            # Calls that took long since the claim shorten the attempt: two of one task never overlap.
+            lease_end = now if each.row.claim is None else each.row.claim.lease_end
+            timeout = min(each.row.task.timeout, lease_end - CLOCK_SKEW - now)
+            if timeout < timedelta(0):
                 self._tally.errors.append(f"{each.row.id}: the claim took too long: attempted again after its lease")
                 continue
             self._claimed[each.token] = each.row
-            self._runner.start(each.token, each.row, Attempt.of_row(each.row, self._backend.environment, now))
+            attempt = Attempt.of_row(each.row, self._backend.environment, now + timeout)
+            self._runner.start(each.token, each.row, attempt, timeout)
 
     def _settle(self, finished: list[Finished]) -> bool:
         """Write what attempts came to, each on its own; says whether any of their rows needs the worker again."""

@@ -310,11 +310,11 @@ class InlineRunner:
         """Say whether there is a function for an action."""
         return name in self._registry
 
-    def start(self, token: str, row: Row, attempt: Attempt) -> None:
+    def start(self, token: str, row: Row, attempt: Attempt, timeout: timedelta) -> None:
         """Run an attempt to its end."""
         function = self._registry.get(row.task.action)
         assert function is not None
-        outcome = run_attempt(function, row.task.payload, attempt, row.task.timeout)
+        outcome = run_attempt(function, row.task.payload, attempt, timeout)
         self._finished.append(Finished(token=token, outcome=outcome))
 
     def wait(self, _seconds: float | None = None) -> list[Finished]:

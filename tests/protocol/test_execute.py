@@ -18,7 +18,7 @@ from slowsched.execute import MESSAGE_BYTES_MAX, Attempt, Finished, Registry, Ru
 from slowsched.model import Outcome, OutcomeKind
 
 ROW = a_row(attempt=2, generation=3)
-ATTEMPT = Attempt.of_row(ROW, "production", NOW)
+ATTEMPT = Attempt.of_row(ROW, "production", NOW + 30 * SECOND)
 LONG = timedelta(seconds=30)
 SHORT = timedelta(milliseconds=50)
 
@@ -52,11 +52,6 @@ def raising(error):
     return act
 
 
-def row(**overrides):
-    """Return a row whose action is ACT."""
-    return a_row(**({"action": "ACT"} | overrides))
-
-
 def runner_of(act, **options):
     """Return a runner whose action ACT is this function."""
     registry = Registry()
@@ -64,9 +59,9 @@ def runner_of(act, **options):
     return Runner(registry, **options)
 
 
-def start(runner, token, **overrides):
-    """Begin an attempt."""
-    runner.start(token, row(**overrides), ATTEMPT)
+def start(runner, token, timeout=LONG, **overrides):
+    """Begin an attempt of the action ACT."""
+    runner.start(token, a_row(**({"action": "ACT"} | overrides)), ATTEMPT, timeout)
 
 
 def all_of(runner):
@@ -318,7 +313,7 @@ def test_waiting_ends_after_the_seconds_given(seconds):
 def test_an_unknown_action_is_not_started():
     """Who starts it has looked before; it is an error to be seen."""
     with pytest.raises(UsageError, match="there is no function for action 'OTHER'"):
-        runner_of(print).start("a", row(action="OTHER"), ATTEMPT)
+        start(runner_of(print), "a", action="OTHER")
 
 
 def test_a_function_is_given_up_at_its_timeout():

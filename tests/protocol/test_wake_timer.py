@@ -305,10 +305,19 @@ def test_an_outcome_that_cannot_be_written_is_reported():
     assert scene.armed == NOW + 2 * MINUTE
 
 
-def test_a_claim_that_took_too_long_is_not_executed():
-    """Its lease would end before the attempt has to: two could overlap."""
+def test_a_claim_that_took_long_shortens_the_attempt():
+    """It is given up in time for its lease: two of one task never overlap."""
     scene = a_scene(due())
-    scene.wire.after = lambda name: scene.clock.sleep(51) if name.endswith("running") else None
+    scene.wire.after = lambda name: scene.clock.sleep(70) if name.endswith("running") else None
+    seen = []
+    woken(scene, scene.inline_runner(APPLY_SALE=lambda _, attempt: seen.append((scene.clock.now, attempt.deadline))))
+    assert seen == [(NOW + 70 * SECOND, NOW + 80 * SECOND)]
+
+
+def test_a_claim_that_took_too_long_is_not_executed():
+    """Its lease is as good as over."""
+    scene = a_scene(due())
+    scene.wire.after = lambda name: scene.clock.sleep(81) if name.endswith("running") else None
     report = woken(scene)
     assert (report.attempts, scene.executed, scene.row().state) == ((), [], State.RUNNING)
     assert report.errors == ("some task id: the claim took too long: attempted again after its lease",)
@@ -338,5 +347,5 @@ def test_a_wake_beside_a_runner_that_still_has_others_attempts_minds_its_own():
     scene = a_scene(due(id="a"))
     runner = scene.runner()
     stray = due(id="stray", attempt=1)
-    runner.start("stray token", stray, Attempt.of_row(stray, "local", NOW))
+    runner.start("stray token", stray, Attempt.of_row(stray, "local", NOW), MINUTE)
     assert told(woken(scene, runner)) == [("a", *DONE)]
