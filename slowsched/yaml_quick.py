@@ -73,7 +73,7 @@ def _mapping(node: Node, depth: int) -> dict[str, Any]:
         if type(of_key) is not ScalarNode:
             raise _NotInOrder
         key = of_key.value
-        if key in value or (key not in _plain_keys and not _is_plain_key(of_key)):
+        if key in value or (key not in _plain_keys and not _is_text_key(of_key)):
             raise _NotInOrder
         if type(of_value) is not ScalarNode:
             value[key] = _collection(of_value, depth + 1)
@@ -104,10 +104,10 @@ def _quoted(node: Node) -> str:
     return text
 
 
-def _is_plain_key(node: Node) -> bool:
-    """Say whether a key is a text in order, and remember it (as long as there is room)."""
+def _is_text_key(node: Node) -> bool:
+    """Say whether a key is a text in order, and remember it where it stands unquoted (as long as there is room)."""
     if not isinstance(_scalar(node), str):
         return False
-    if len(_plain_keys) < _KEYS_MAX:
+    if not node.style and len(_plain_keys) < _KEYS_MAX:  # what is text in quotes may be another value without
         _plain_keys.add(node.value)
     return True

@@ -101,7 +101,12 @@ def locate(document: Document, parts: Sequence[str | int], *, key: bool = False)
     if way not in places:
         return document.place.line, document.place.column
     of_value, of_key = places[way]
-    return of_key if key else of_value
+    return _within(document.text, of_key if key else of_value)
+
+
+def _within(text: str, place: tuple[int, int]) -> tuple[int, int]:
+    """Return a place in the text: for libyaml a last line without an end is followed by one more line."""
+    return min(place, line_and_column(text, len(text)))
 
 
 @lru_cache(maxsize=1)
@@ -231,7 +236,7 @@ class _Reader:
     def _report(self, event: Event, code: str, message: str, *part: str | int) -> None:
         if len(self.problems) >= PROBLEMS_MAX:
             raise _StopReading
-        place = event.start_mark.line + 1, event.start_mark.column + 1
+        place = _within(self._text, (event.start_mark.line + 1, event.start_mark.column + 1))
         self.problems.append(problem(self._path, place, (*self._way, *part), code, message))
 
     def _stop(self, event: Event, code: str, message: str) -> NoReturn:

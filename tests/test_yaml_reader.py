@@ -112,6 +112,13 @@ def test_json_values() -> None:
     assert read("a.JSON", text.encode()) == ([Document(place=place, value=value, text=text)], [])
 
 
+@pytest.mark.parametrize("key", ["no", "1", "", "null", "012", "<<"])
+def test_key_in_quotes_and_without(key: str) -> None:
+    """A key that was read in quotes is no less refused without them, in the next file."""
+    assert values(f"'{key}': 1\n") == [{key: 1}]
+    assert len(found(f"? {key}\n: 1\n")) == 1
+
+
 # --- what is refused (more of it in tests/examples/invalid) ----------------------------------------
 
 
