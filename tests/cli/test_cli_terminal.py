@@ -82,7 +82,7 @@ def test_ctrl_c_at_a_question(run, declare):
     declare("a")
     terminal = Terminal("apply")
     terminal.expect(QUESTION)
-    terminal.type("\x03")
+    terminal.interrupt("slowsched: interrupted")
     assert terminal.end() == 130
     assert terminal.shown.endswith("\nslowsched: interrupted\n")
     assert rows(run) == []
