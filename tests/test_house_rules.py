@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,11 @@ def _place(module: str) -> str:
     return f"{module.partition('.')[0]}/" if "." in module else module
 
 
+@cache
+def _nodes(source: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(source)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """One import: of this package (then `name` is the name inside it), or of another."""
@@ -109,7 +115,7 @@ class Imported:
 
 def _imports(source: str, modules: Mapping[str, str]) -> Iterator[Imported]:
     """Yield every import, those in functions and under TYPE_CHECKING too."""
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(source):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 own = alias.name.split(".")[0] == PACKAGE
@@ -126,7 +132,7 @@ def _imports(source: str, modules: Mapping[str, str]) -> Iterator[Imported]:
 
 def _calls(source: str) -> Iterator[tuple[str, int]]:
     """Yield what is called, as it is written, and where: `print`, `datetime.now`, `backend.timer.arm`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(source):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node.lineno
 
@@ -178,7 +184,7 @@ def library_is_silent(module: str, source: str, _modules: Mapping[str, str]) -> 
     if _place(module) == "cli/" or module == "__main__":
         return []
     wrong = [f"{module}:{line} calls {name}" for name, line in _calls(source) if name in SPEAKS]
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(source):
         match node:
             case ast.Attribute() if ast.unparse(node) in PROCESS:
                 wrong.append(f"{module}:{node.lineno} uses {ast.unparse(node)}")
@@ -200,7 +206,7 @@ def every_test_says_what_it_shows(module: str, source: str, _modules: Mapping[st
     """Every test has a docstring of one line."""
     return [
         f"{module}:{node.lineno} {node.name}"
-        for node in ast.walk(ast.parse(source))
+        for node in _nodes(source)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
         if "\n" in (ast.get_docstring(node, clean=False) or "\n")
     ]
@@ -215,7 +221,7 @@ def nothing_is_patched(module: str, source: str, modules: Mapping[str, str]) -> 
     ]
     taken = [
         f"{module}:{node.lineno} takes mocker"
-        for node in ast.walk(ast.parse(source))
+        for node in _nodes(source)
         if isinstance(node, ast.arg) and node.arg == "mocker"
     ]
     called = [f"{module}:{line} calls {name}" for name, line in _calls(source) if name == "monkeypatch.setattr"]

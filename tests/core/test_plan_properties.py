@@ -154,11 +154,6 @@ def _carried_out(plan, rows):
     return list(table.values())
 
 
-def _seen(plan):
-    """Return what a plan does, but for what time alone changes (clock and lead)."""
-    return [(each.id, each.kind, each.message, each.fields) for each in plan.changes]
-
-
 @given(repositories, tables, words, moments, LEADS)
 def test_a_plan_carried_out_leaves_nothing_but_what_blocks_itself(files, rows, options, now, lead):
     """Planned again over its own result, a plan has no changes; late and conflicting tasks stay what they are."""
