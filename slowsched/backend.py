@@ -45,8 +45,10 @@ class Backend:
 
     def close(self) -> None:
         """Let go of the store and the timer."""
-        self.store.close()
-        self.timer.close()
+        try:
+            self.store.close()
+        finally:
+            self.timer.close()
 
     def __enter__(self) -> Self:
         return self
