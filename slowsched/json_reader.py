@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,7 @@ def _syntax_problem(path: str, text: str, error: json.JSONDecodeError) -> Proble
 def json_places(text: str) -> Places:
     """Return where each value, and the key before it, starts in a text that is JSON."""
     walk = _Walk(text)
-    for _ in walk.findings():
-        pass
+    deque(walk.findings(), maxlen=0)
     return {
         way: (line_and_column(text, value), line_and_column(text, key)) for way, (value, key) in walk.starts.items()
     }

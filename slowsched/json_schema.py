@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from slowsched.model import Problem
 
+    Way = tuple[str | int, ...]
+
 __all__ = ["CompiledSchema", "compile_schema", "read_schema"]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -49,7 +51,7 @@ class CompiledSchema:
         return list(dict.fromkeys(found))[:_VIOLATIONS_MAX] or [_own_words(error) for error in decided]
 
 
-def _unexpected(errors: list[jsonschema_rs.ValidationError]) -> dict[tuple[str | int, ...], list[str]]:
+def _unexpected(errors: list[jsonschema_rs.ValidationError]) -> dict[Way, list[str]]:
     """Return the keys that `unevaluatedProperties` refused, by the way to what holds them."""
     return {
         tuple(error.instance_path): list(error.kind.unexpected)
@@ -92,15 +94,25 @@ def _refuse(uri: str) -> NoReturn:
 def _broken(schema: Any, error: Exception) -> Violation:
     message = str(getattr(error, "message", error))
     way = tuple(getattr(error, "instance_path", ()))
-    for place, reference in () if way else _references(schema, ()):
-        if reference.removeprefix("#") in message:
-            what = "names nothing in this file" if reference.startswith("#") else "leads out of this file"
-            said = f"{shown(reference)} {what}: put what it stands for under $defs, and refer to it as #/$defs/..."
-            return Violation(way=place, code="bad-schema", message=said)
+    at_fault = None if way else _reference_in(message, schema)
+    if at_fault is not None:
+        way, reference = at_fault
+        what = "names nothing in this file" if reference.startswith("#") else "leads out of this file"
+        message = f"{shown(reference)} {what}: put what it stands for under $defs, and refer to it as #/$defs/..."
+        return Violation(way=way, code="bad-schema", message=message)
     return Violation(way=way, code="bad-schema", message=f"this is no JSON Schema: {message[:_WORDS_MAX]}")
 
 
-def _references(schema: Any, way: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _reference_in(message: str, schema: Any) -> tuple[Way, str] | None:
+    """Return the reference that a message quotes (as it is, or resolved against an id), and the way to it."""
+    for quoted in ("'{}'", "/{}'"):
+        for way, reference in _references(schema, ()):
+            if quoted.format(reference.removeprefix("#")) in message:
+                return way, reference
+    return None
+
+
+def _references(schema: Any, way: Way) -> Iterator[tuple[Way, str]]:
     """Yield every reference in a schema and the way to it; the reader has bounded the depth."""
     items = schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
     for part, value in items:

@@ -253,6 +253,9 @@ def test_quick_start() -> None:
         ('{"items": [1, {"$ref": "other.json"}]}', (1, 11, "$.items", "bad-schema")),
         ('{"allOf": [{}, {"$ref": "other.json"}]}', (1, 25, "$.allOf[1]['$ref']", "bad-schema")),
         ('{"not": {"$dynamicRef": "https://example.com/a.json"}}', (1, 25, "$.not['$dynamicRef']", "bad-schema")),
+        ('{"items": {"$ref": "#"}, "$ref": "#/a"}', (1, 34, "$['$ref']", "bad-schema")),
+        ('{"$defs": {"a": {}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/x/$defs/a"}', (1, 58, "$['$ref']", "bad-schema")),
+        ('{"$id": "https://example.com/a/b", "allOf": [{"$ref": "c"}]}', (1, 55, "$.allOf[0]['$ref']", "bad-schema")),
         ('{"$ref": "file:///etc/passwd"}', (1, 10, "$['$ref']", "bad-schema")),
     ],
 )
