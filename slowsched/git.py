@@ -35,7 +35,13 @@ _MISLEADING = frozenset(
         "GIT_WORK_TREE",
     ]
 )
-_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C"}
+_QUIET = {
+    "GIT_NO_LAZY_FETCH": "1",  # a partial clone is asked as it is
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PAGER": "cat",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
 _OPTIONS = ("--no-pager", "-c", "core.fsmonitor=false")
 
 

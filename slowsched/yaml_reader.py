@@ -2,7 +2,7 @@
 
 libyaml's events become values directly, so that nothing turns silently into something else: what readers of
 YAML understand differently, tags, anchors, aliases and double keys are refused with the way out
-(docs/decisions). A file with any problem gives no documents: none is half-read.
+(docs/decisions/0003-strict-yaml-reader.md). A file with any problem gives no documents: none is half-read.
 """
 
 from __future__ import annotations
