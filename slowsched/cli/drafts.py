@@ -59,7 +59,7 @@ class Drafts:
         taken = self._taken().get(task_id)
         if taken is not None:
             problems.append(duplicate_id(documents[0], task_id, taken, locate))
-        return [*self._of_schemas, *problems]
+        return sorted([*self._of_schemas, *problems], key=lambda each: (each.path, each.line, each.column))
 
     def text(self, document: Document, path: Path) -> str:
         """Return the document as the text of this file."""

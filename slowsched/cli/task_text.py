@@ -36,13 +36,19 @@ def json_text(document: Mapping[str, Any]) -> str:
 
 def _entry(key: str, value: Any) -> str:
     """Write one key in the plainest form that the strict reader reads back as the same value."""
+    forms = _forms(key, value)
+    return next((text for text in forms if _means(text, {key: value})), forms[-1])
+
+
+def _forms(key: str, value: Any) -> list[str]:
+    """Return the ways to write one key, the plainest first, the safest last."""
     import yaml
 
-    plain = f"{key}: {value}\n" if key in _UNQUOTED else yaml.safe_dump({key: value}, **_STYLE)
-    documents, problems = read("task.yaml", plain.encode("utf-8", "surrogatepass"))
-    if not problems and len(documents) == 1 and documents[0].value == {key: value}:
-        return str(plain)
-    return f"{key}: {json.dumps(value, ensure_ascii=False)}\n"
+    bare = [f"{key}: {value}\n"] if key in _UNQUOTED else []
+    dumped = [yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=wide, width=_WIDTH) for wide in (True, False)]
+    return [*bare, *dumped, f"{key}: {json.dumps(value)}\n"]
 
 
-_STYLE: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": _WIDTH}
+def _means(text: str, meant: Mapping[str, Any]) -> bool:
+    documents, problems = read("task.yaml", text.encode("utf-8", "surrogatepass"))
+    return not problems and [document.value for document in documents] == [meant]
