@@ -156,7 +156,10 @@ def compare(
 
 
 def _is_pending(row: Summary | Unreadable, owner: str) -> bool:
-    return isinstance(row, Summary) and row.owner == owner and row.state in {State.SCHEDULED, State.RUNNING}
+    # Compared one by one: a set would hash the state of every row in Python.
+    return (
+        isinstance(row, Summary) and row.owner == owner and (row.state is State.SCHEDULED or row.state is State.RUNNING)
+    )
 
 
 def _may_go(row: Summary, owner: str) -> bool:

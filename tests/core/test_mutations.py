@@ -115,7 +115,7 @@ FAULTS = {
     ),
     "a few deletes are too many": ("plan", "deletes > FEW_DELETES", "deletes >= FEW_DELETES", [LIMITS]),
     "any number allows": ("plan", "options.allow_deletes != deletes", "options.allow_deletes is None", [LIMITS]),
-    "rows of others are pending": ("plan", "row.owner == owner and row.state in", "row.state in", [LIMITS]),
+    "rows of others are pending": ("plan", "row.owner == owner and (row.state", "(row.state", [LIMITS]),
     "rows of others are deleted": ("plan", "row.owner == owner and row.expires_at", "row.expires_at", [GONE]),
     "an empty repository deletes all": ("plan", "comparison.desired == 0 and pending", "False", [LIMITS]),
     "the digest forgets the policy": ("plan", "[each.execution, each.task]", "[each.execution]", [DIGEST]),
