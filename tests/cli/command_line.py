@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 AHEAD = "2190-01-01T00:00:00Z"
 PAST = "2020-12-31T00:00:00Z"
@@ -65,11 +65,14 @@ class Ran:
         return json.loads(self.stdout)
 
 
-def start_process(*words: str, **options: Any) -> subprocess.Popen[str]:
+SLOWSCHED = (sys.executable, "-m", "slowsched")
+
+
+def start_process(*words: str, program: Sequence[str] = SLOWSCHED, **options: Any) -> subprocess.Popen[str]:
     """Start a command line as a real process, with its streams as text pipes."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1"} | options.pop("env", {})
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([sys.executable, "-m", "slowsched", *words], env=environment, text=True, **streams)
+    return subprocess.Popen([*program, *words], env=environment, text=True, **streams)
 
 
 def run_process(*words: str, **options: Any) -> Ran:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
+
 import pytest
 from command_line import AHEAD
 
@@ -115,6 +119,37 @@ def test_arm(run):
 def test_arm_of_nothing(run):
     """With nothing to wait for the timer is left unset."""
     assert run("arm").stderr == "The timer is not set.\n"
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_timer_that_cannot_be_armed(run, shop):
+    """What was written is written, and the timer that could not be armed is said: status 6."""
+    with closing(sqlite3.connect(shop / ".slowsched" / "local.db")) as connection:
+        connection.execute("DROP TABLE timer")
+    for words, said in (
+        (("arm",), ""),
+        (("retry", "broken"), "the task is scheduled, and "),
+        (("run", "ahead", "--yes"), "the task is scheduled, and "),
+        (("resume",), "it is resumed, and "),
+    ):
+        if words == ("resume",):
+            assert run("pause").status == 0
+        ran = run(*words)
+        assert (ran.status, ran.stdout) == (6, "")
+        assert re.fullmatch(f"slowsched: error: {said}/.*local.db cannot be used .*\n", ran.stderr)
+    assert listed(run, "--state", "scheduled") == ["broken", "ahead"]
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_row_of_a_newer_version(run, shop):
+    """It is left out of the list with a warning, and shown to be what it is."""
+    with closing(sqlite3.connect(shop / ".slowsched" / "local.db")) as connection, connection:
+        connection.execute("UPDATE task_rows SET format = 99 WHERE id = 'done'")
+    ran = run("list", "--format", "json")
+    assert [row["id"] for row in ran.document["rows"]] == ["broken", "ahead"]
+    assert ran.stderr == "slowsched: warning: 1 of the rows cannot be read by this version: upgrade slowsched\n"
+    ran = run("show", "done")
+    assert (ran.status, "upgrade slowsched" in ran.stderr) == (1, True)
 
 
 @pytest.mark.usefixtures("rows")

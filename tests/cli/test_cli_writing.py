@@ -191,10 +191,10 @@ def test_new_holds_the_file_against_the_rules_before_it_is_there(run, repository
     ran = run("new", "--id", "half price for the winter coat", *words, "--file", "tasks/x.yaml")
     assert (ran.status, ran.stderr) == (1, "Nothing was written.\n")
     assert [line.partition(" [")[2].rstrip("]") for line in ran.stdout.splitlines() if line.startswith("tasks/x")] == [
+        "duplicate-id",
         "due-not-a-time",
         "unknown-action",
         "bad-duration",
-        "duplicate-id",
     ]
     assert files(repository) == before
 
@@ -231,6 +231,7 @@ def test_new_without_editor_schemas(run, declare, shop):
             "tab\t",
             "é",
             "\u2028",
+            "\U0001f600",
             "'",
             '"',
             "-",
