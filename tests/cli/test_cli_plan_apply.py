@@ -128,6 +128,13 @@ def test_apply_prints_the_plan_and_the_report(run, declare):
     assert (again.status, again.document["status"], again.document["results"]) == (0, "nothing", [])
 
 
+def test_apply_waits_for_a_lock_so_long(run):
+    """--lock-timeout takes a duration, and says what one looks like."""
+    ran = run("apply", "--lock-timeout", "soon")
+    assert (ran.status, ran.stdout) == (1, "")
+    assert "'soon' is not a duration: write a number and s, m, h or d, as in 90s" in ran.stderr
+
+
 def test_apply_in_quiet_prints_the_report_alone(run, declare):
     """-q leaves out the plan."""
     declare("a")
