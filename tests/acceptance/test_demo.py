@@ -72,3 +72,11 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
 def _without_spans(text: str) -> str:
     """Take out how far away a moment is, which another second may tell otherwise."""
     return re.sub(r"\d+ (year|day|hour|minute|second)s?(, )?", "", text)
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    """What stands below `make demo` in README.md is printed, in that order; spans of time apart."""
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("$ make demo", 1)[1].split("```text\n", 1)[1].split("```", 1)[0]
+    printed = iter(_without_spans(_demo(tmp_path / "demo")).splitlines())
+    assert [line for line in _without_spans(shown).splitlines() if line not in printed] == []
