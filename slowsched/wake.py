@@ -375,16 +375,14 @@ class _Wake:
     def _unattended(self) -> datetime | None:
         """Return the first moment that this wake does not look after itself, for the timer.
 
-        What it looked after and leaves behind gets the first moment that the timer can serve, unless an
-        earlier one beyond the horizon is near: for that the timer is set already.
+        What it leaves behind of that gets the first moment that the timer can serve, or an earlier one beyond
+        the horizon, for which the timer is set already where it is near.
         """
         now = self._backend.clock()
         goes_on = self._goes_on()
         if goes_on:
             self._horizon = max(self._horizon, now + self._near)
         first = self._backend.store.next_wake(self._horizon)
-        if first is not None and first < now + self._near:
-            return first
         leaves = not self._complete if goes_on else next(self._agenda(self._horizon), None) is not None
         if not leaves:
             return first

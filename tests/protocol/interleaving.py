@@ -39,16 +39,17 @@ class _Unanswered(BaseException):
 
 @dataclass(frozen=True)
 class World:
-    """The table, the timer and the clock; never changed in place."""
+    """The table, the timer, the clock, and how often somebody slept; never changed in place."""
 
     items: Mapping[str, Item]
     control_items: Mapping[str, Item]
     armed: datetime | None
     now: datetime
+    sleeps: int = 0
 
     def key(self) -> str:
         """Return a text that only equal worlds have."""
-        return repr((sorted(self.items.items()), sorted(self.control_items.items()), self.armed, self.now))
+        return repr((sorted(self.items.items()), sorted(self.control_items.items()), self.armed, self.now, self.sleeps))
 
     def store(self) -> MemoryStore:
         """Return a store that holds what this world holds, to look at or to change."""
@@ -62,6 +63,8 @@ class World:
             return replace(self, armed=call.arguments[0]), None
         if call.name == "armed":
             return self, self.armed
+        if call.name == "sleep":
+            return replace(self, sleeps=self.sleeps + 1), None
         store = self.store()
         answer = getattr(store, call.name)(*call.arguments)
         if call.name.startswith("_write"):

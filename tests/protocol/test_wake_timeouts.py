@@ -126,7 +126,7 @@ def test_beside_a_hung_attempt_only_what_ends_before_its_lease_is_begun(release)
         due(0.1, id="short", timeout=20 * SECOND),
         due(0.1, id="long", timeout=120 * SECOND),
     ).ticking()
-    runner = scene.runner(HANG=hanging(release), SLOW=lambda *_: until(lambda: scene.executed))
+    runner = scene.runner(HANG=hanging(release), SLOW=lambda *_: until(lambda: scene.executed, 4))
     report = woken(scene, runner)
     assert (told(report), report.left) == ([("hung", *HUNG), ("short", *DONE), ("slow", *DONE)], 1)
 

@@ -1,0 +1,86 @@
+"""Run tests with one rule of the protocols broken; a program of its own, started by test_protocol_broken_on_purpose.py.
+
+It reads a list of `[module, text, replacement, tests]` from stdin as JSON, and writes the exit statuses of pytest
+in the same order. Each is a process forked from this one, which has imported pytest but nothing of slowsched: the
+rule is broken when the module is first imported.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import signal
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+PACKAGE = FOLDER.parent.parent / "slowsched"
+QUICKLY = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain", "--tb=no")
+NOT_APPLICABLE = 100  # the text is not there, or not once: the rule must be broken anew
+NOT_RUN = 101  # pytest itself did not run
+SECONDS_MAX = 40  # a broken rule may make a loop endless
+
+
+class _Broken(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+    """Finds and loads the one module in which the rule is broken."""
+
+    def __init__(self, name: str, path: Path, source: str) -> None:
+        super().__init__(name, str(path))
+        self._source = source
+
+    def find_spec(self, fullname, path, target=None):  # noqa: ARG002 - the finder's signature
+        return importlib.machinery.ModuleSpec(fullname, self, origin=self.path) if fullname == self.name else None
+
+    def get_data(self, path: str) -> bytes:  # noqa: ARG002 - the loader's signature
+        return self._source.encode()
+
+    def path_stats(self, path: str) -> dict[str, float]:
+        raise OSError(path)  # so that no compiled file is looked for
+
+
+def _run(module: str, text: str, replacement: str, tests: list[str]) -> int:
+    """Run some tests with one rule broken, in this process."""
+    path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    source = path.read_text(encoding="utf-8")
+    if source.count(text) != 1 and text != replacement:
+        return NOT_APPLICABLE
+    sys.meta_path.insert(0, _Broken(f"slowsched.{module}", path, source.replace(text, replacement)))
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        return int(pytest.main([*QUICKLY, *(str(FOLDER / name) for name in tests)]))
+
+
+def _started(case: list) -> int:
+    """Fork a process for one case, and return its number."""
+    child = os.fork()
+    if child == 0:
+        status = NOT_RUN
+        signal.alarm(SECONDS_MAX)
+        try:
+            status = _run(*case)
+        finally:
+            os._exit(status)
+    return child
+
+
+def main() -> None:
+    """Run every case of stdin, as many at once as there are processors."""
+    cases = json.load(sys.stdin)
+    waiting = list(enumerate(cases))[::-1]
+    running: dict[int, int] = {}
+    statuses = [NOT_RUN] * len(cases)
+    while waiting or running:
+        while waiting and len(running) < (os.cpu_count() or 1):
+            index, case = waiting.pop()
+            running[_started(case)] = index
+        child, ended = os.wait()
+        statuses[running.pop(child)] = os.waitstatus_to_exitcode(ended)
+    json.dump(statuses, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
