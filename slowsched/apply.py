@@ -151,7 +151,7 @@ def apply(backend: Backend, declared: Sequence[Declared], request: ApplyRequest)
 
 def _take(lock: ApplyLock, request: ApplyRequest) -> OwnerControl:
     try:
-        return lock.take(request.lock_timeout)
+        return lock.take(request.lock_timeout, request.stop)
     except LockedError as error:
         raise _RefusedError(ApplyStatus.LOCKED, (Refusal(code="locked", message=str(error)),)) from error
 

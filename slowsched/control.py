@@ -70,8 +70,8 @@ class ApplyLock:
         self._token = backend.nonce()
         self._lease_end = backend.clock()
 
-    def take(self, wait: timedelta = timedelta(0)) -> OwnerControl:
-        """Take the lock, waiting for it as long as `wait`; returns what the owner applied last.
+    def take(self, wait: timedelta = timedelta(0), stop: Callable[[], bool] = lambda: False) -> OwnerControl:
+        """Take the lock, waiting for it as long as `wait` and nobody says `stop`; returns what was applied last.
 
         Raises:
             LockedError: somebody else holds it.
@@ -82,7 +82,7 @@ class ApplyLock:
                 control = _update(self._backend.store, self._taken)
             except LockedError:
                 left = (give_up - self._backend.clock()).total_seconds()
-                if left <= 0:
+                if left <= 0 or stop():
                     raise
                 self._backend.sleep(min(LOCK_POLL_SECONDS, left))
             else:

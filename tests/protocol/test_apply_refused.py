@@ -126,6 +126,15 @@ def test_it_waits_for_the_lock_as_long_as_it_is_told_to():
     assert (report.status, scene.clock.slept) == (ApplyStatus.APPLIED, [2.0])
 
 
+def test_a_signal_ends_the_waiting_for_the_lock():
+    """Nothing was begun: it is refused as if it had not waited."""
+    scene = a_scene(**EVENTBRIDGE)
+    ApplyLock(scene.beside(), Holder(name="bob")).take()
+    with untouched(scene):
+        report = applied(scene, [declared("a")], lock_timeout=MINUTE, stop=lambda: bool(scene.clock.slept))
+    assert (report.status, scene.clock.slept) == (ApplyStatus.LOCKED, [2.0])
+
+
 @pytest.mark.parametrize(
     ("tasks", "request_", "error"),
     [

@@ -118,6 +118,15 @@ def test_waiting_for_a_lock_ends_when_the_patience_does():
     assert scene.clock.slept == [2.0, 2.0, 1.0]
 
 
+def test_waiting_for_a_lock_ends_with_the_wish_to_stop():
+    """A signal is heard within two seconds."""
+    scene = a_scene()
+    taken(scene)
+    with pytest.raises(LockedError):
+        ApplyLock(scene.backend, BOB).take(MINUTE, lambda: len(scene.clock.slept) == 2)
+    assert scene.clock.slept == [2.0, 2.0]
+
+
 def test_of_two_that_take_it_at_once_one_has_it():
     """Who loses the write looks at what was found, and sees the winner's lock."""
     scene = a_scene()
