@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +11,10 @@ import click
 from slowsched.cli.frame import Settings, command, format_option, pass_settings
 from slowsched.cli.output import at_terminal, emit, note, text_style, use_color
 from slowsched.cli.parameters import DURATION
-from slowsched.cli.planning import commit_of, options_of, plan_in, planning_options, write_plan_files
+from slowsched.cli.planning import commit_of, options_of, planning_options, write_plan_files
 from slowsched.cli.status import Status
 from slowsched.cli.validate import problems_in
-from slowsched.errors import ProblemsError, UnsafeError
+from slowsched.errors import LockedError, ProblemsError, UnsafeError
 from slowsched.model import ApplyReport, ApplyStatus, Refusal
 
 if TYPE_CHECKING:
@@ -138,13 +139,19 @@ class _Apply:
         plan = self._read_plan(backend, declared)
         write_plan_files(self._out, plan)
         if shown:
-            # Where stdout is kept for the report's document, the plan is words for a person.
-            print(plan_in("text", plan, self._settings), file=sys.stderr if self._json else sys.stdout, flush=True)
+            self._show_plan(plan)
         writes = sum(1 for change in plan.changes if change.result is not None)
         if not self._asks or not writes or plan.refused:
             return True
         self._expect = self._expect or plan.digest
         return click.confirm(f"Apply {writes} change{'s' * (writes != 1)} to {plan.owner}?", err=True)
+
+    def _show_plan(self, plan: Plan) -> None:
+        """Show the plan; where stdout is kept for the report's document, it is words for a person."""
+        from slowsched.render.text_plan import plan_text
+
+        stream = sys.stderr if self._json else sys.stdout
+        emit(f"{plan_text(plan, applying=True, **text_style(self._settings, stream))}\n", stream)
 
     def _read_plan(self, backend: Backend, declared: Sequence[Declared]) -> Plan:
         from slowsched.apply import read_plan
@@ -163,7 +170,7 @@ class _Apply:
             stop_on_signals(StopFlag("after the writes that are under way")) as stop,
             progress(self._settings, "changes written") as tell,
         ):
-            return apply.apply(backend, declared, self._request(stop, tell))
+            return apply.apply(_stoppable(backend, stop), declared, self._request(stop, tell))
 
     def _request(self, stop: Callable[[], bool], tell: Tell | None) -> ApplyRequest:
         from slowsched import git
@@ -209,6 +216,17 @@ class _Apply:
             refused=(Refusal(code="problems", message=str(ProblemsError(problems))),),
         )
         emit(json_text({**apply_shape(report), "problems": validate_shape(0, 0, problems)["problems"]}))
+
+
+def _stoppable(backend: Backend, stop: Callable[[], bool]) -> Backend:
+    """Return the backend with a sleep, which only waits for the lock, that ends when it is to stop."""
+
+    def sleep(seconds: float) -> None:
+        backend.sleep(seconds)
+        if stop():
+            raise LockedError("stopped by a signal while it waited for the apply lock")
+
+    return replace(backend, sleep=sleep)
 
 
 def guard_commit(config: Config, environment: str, commit: str | None, *, allow_dirty: bool) -> None:

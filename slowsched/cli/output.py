@@ -23,12 +23,13 @@ __all__ = ["at_terminal", "complain", "emit", "is_agreed", "note", "reserved_std
 TEXT_WIDTH_PIPED = 100  # of text that goes into a file or a log
 
 
-def emit(text: str) -> None:
-    """Write data to stdout, with one line end at its end; an odd character never stops it."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
-    sys.stdout.flush()
+def emit(text: str, stream: TextIO | None = None) -> None:
+    """Write data to stdout (or another stream), with a line end at its end; an odd character never stops it."""
+    stream = stream or sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    stream.write(text if text.endswith("\n") or not text else f"{text}\n")
+    stream.flush()
 
 
 def note(settings: Settings, text: str) -> None:

@@ -87,7 +87,10 @@ def show_command(settings: Settings, task_id: str, form: str) -> Status:
     from slowsched.intervene import find
 
     with open_environment(settings) as backend:
-        row, now = find(backend.store, task_id, backend.owner), backend.clock()
+        row = backend.store.get(task_id)
+        if not isinstance(row, Row) or row.owner != backend.owner:  # a tombstone is shown, too
+            row = find(backend.store, task_id, backend.owner)
+        now = backend.clock()
     if form == "json":
         from slowsched.render.shapes import json_text, row_shape
 

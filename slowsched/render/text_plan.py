@@ -23,12 +23,12 @@ BLOCKS_MAX = 200  # changes shown in full: more is not read on a screen, and the
 _BLANK: Line = ()
 
 
-def plan_text(plan: Plan, *, width: int, color: bool) -> str:
-    """Write a plan for a person: what happens to which task and when, and what to do next."""
-    return paint(_lines(plan, width), color=color)
+def plan_text(plan: Plan, *, width: int, color: bool, applying: bool = False) -> str:
+    """Write a plan for a person: what happens to which task and when, and (unless `applying`) what to do next."""
+    return paint(_lines(plan, width, applying=applying), color=color)
 
 
-def _lines(plan: Plan, width: int) -> Iterator[Line]:
+def _lines(plan: Plan, width: int, *, applying: bool) -> Iterator[Line]:
     yield from _header(plan, width)
     yield _BLANK
     if plan.problems:
@@ -45,7 +45,8 @@ def _lines(plan: Plan, width: int) -> Iterator[Line]:
         yield from sentence(f"Timer: {timer_words(plan)}.", width)
     yield from _unreadable(plan, width)
     yield from _refused(plan, width)
-    yield from _next(plan, width)
+    if not applying:
+        yield from _next(plan, width)
 
 
 def _header(plan: Plan, width: int) -> Iterator[Line]:

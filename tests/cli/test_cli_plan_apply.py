@@ -124,6 +124,7 @@ def test_apply_prints_the_plan_and_the_report(run, declare):
     ran = run("apply")
     assert (ran.status, ran.stderr) == (0, "")
     assert re.search(r"Plan for local.*\+ create +applied +a\n", ran.stdout, re.DOTALL)
+    assert "Next: " not in ran.stdout
     again = run("apply", "--format", "json")
     assert (again.status, again.document["status"], again.document["results"]) == (0, "nothing", [])
 

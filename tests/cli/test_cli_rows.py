@@ -69,6 +69,7 @@ def test_show(run):
         "succeeded",
         '{"noted":"done"}',
     )
+    assert run("show", "gone").stdout.startswith("gone  deleted\n")
     ran = run("show", "dnoe")
     assert (ran.status, ran.stderr) == (1, "slowsched: error: there is no task 'dnoe': did you mean 'done'?\n")
 

@@ -7,9 +7,14 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from command_line import AHEAD, PAST, Terminal, run_process, start_process, wait_until
+
+from slowsched.cli.frame import Settings
+from slowsched.cli.loading import open_environment
+from slowsched.control import ApplyLock, Holder
 
 TASKS = 2_000
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -24,6 +29,13 @@ def _many(shop):
     """As many tasks as take a while to apply."""
     tasks = [{"id": f"task {number}", "due": AHEAD, "action": "NOTE", "payload": {}} for number in range(TASKS)]
     (shop / "tasks" / "many.yaml").write_text("\n---\n".join(json.dumps(task) for task in tasks))
+
+
+def hears(process, number):
+    """Say whether a process handles a signal by itself by now."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def rows(shop):
@@ -69,6 +81,22 @@ def test_a_second_signal_ends_apply_at_once(shop):
     assert run_process("unlock", "--yes").status == 0
     assert run_process("apply", "-q").status == 0
     assert rows(shop) == TASKS
+
+
+@BOTH
+def test_a_signal_ends_the_wait_for_the_lock(declare, number):
+    """An apply that waits for another one's lock stops waiting, with the status of one that is locked out."""
+    declare("a")
+    with open_environment(Settings()) as backend:
+        ApplyLock(backend, Holder(name="ci@runner")).take()
+    process = start_process("apply", "--lock-timeout", "1h", "--format", "json")
+    wait_until(lambda: hears(process, signal.SIGTERM))
+    process.send_signal(number)
+    stdout, _ = process.communicate(timeout=30)
+    assert (process.returncode, json.loads(stdout)["refused"]) == (
+        4,
+        [{"code": "locked", "message": "stopped by a signal while it waited for the apply lock"}],
+    )
 
 
 @BOTH
