@@ -1,8 +1,9 @@
 """The commands that README.md shows, with what they print.
 
 In each block marked `console`, in their order and in one copy of the repository's example, the lines that
-begin with `$ slowsched` or `$ cat` are run, and must print the lines that follow them. How far away a moment
-is may differ, and a line `...` stands for any lines. Other commands (`$ make demo`) are tested elsewhere.
+begin with `$ slowsched` or `$ cat` are run, and must print the lines that follow them. Below `$ make demo` all
+lines of the block are the demo's own. How far away a moment is may differ, and a line `...` stands for any
+lines. Other commands (`$ make test`) are not run here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 README = PROJECT / "README.md"
 EXAMPLE = ("slowsched.yaml", "tasks", "schemas", "worker")
 RUN = ("slowsched ", "cat ")
+DEMO = "make demo"
 ANYTHING = "..."
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -41,6 +43,9 @@ def shown_in(text: str) -> list[Shown]:
     """Return the commands of all console blocks, in their order."""
     found: list[Shown] = []
     for block in _BLOCK.findall(text):
+        if block.startswith(f"$ {DEMO}\n"):
+            found.append(Shown(DEMO, tuple(block.splitlines()[1:])))
+            continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *output = part.splitlines()
             found.append(Shown(command, tuple(output)))
@@ -71,8 +76,12 @@ def test_every_command_of_the_readme_prints_what_is_shown(tmp_path: Path) -> Non
     for shown in shown_in(README.read_text(encoding="utf-8")):
         if shown.command.startswith(RUN):
             printed = _printed(shown.command, shop.root)
-            if not agrees(shown.output, tuple(printed.splitlines())):
-                wrong.append(f"$ {shown.command}\n{printed}")
+        elif shown.command == DEMO and shown.output:
+            printed = _printed("sh scripts/demo.sh", PROJECT)
+        else:
+            continue
+        if not agrees(shown.output, tuple(printed.splitlines())):
+            wrong.append(f"$ {shown.command}\n{printed}")
     assert wrong == []
 
 
@@ -96,6 +105,14 @@ Text.
 
 ```console
 $ make demo
+
+# What?
+$ slowsched plan
+...
+```
+
+```console
+$ make test
 whatever
 $ slowsched plan
 Plan for local
@@ -122,6 +139,7 @@ FIRES = "Plan for local\n\n+ create    a\n    fires 2066-01-01 00:00 UTC, in 1 y
 )
 def test_the_comparison_notices_a_difference(printed: str, expected: bool) -> None:
     """Spans and `...` may be anything; everything else must be as shown."""
-    make, plan = shown_in(EXAMPLE_BLOCK)
-    assert (make, plan.command) == (Shown("make demo", ("whatever",)), "slowsched plan")
+    demo, test, plan = shown_in(EXAMPLE_BLOCK)
+    assert demo == Shown("make demo", ("", "# What?", "$ slowsched plan", "..."))
+    assert (test, plan.command) == (Shown("make test", ("whatever",)), "slowsched plan")
     assert agrees(plan.output, tuple(printed.splitlines())) is expected
