@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from slowsched.cli.parameters import DURATION
 from slowsched.cli.planning import commit_of, options_of, planning_options, write_plan_files
 from slowsched.cli.status import Status
 from slowsched.cli.validate import problems_in
-from slowsched.errors import LockedError, ProblemsError, UnsafeError
+from slowsched.errors import ProblemsError, UnsafeError
 from slowsched.model import ApplyReport, ApplyStatus, Refusal
 
 if TYPE_CHECKING:
@@ -114,12 +113,10 @@ class _Apply:
                 if not self._agreed(backend, declared):
                     note(self._settings, "Not applied: nothing was written.")
                     return Status.ERROR
-                report = self._carried_out(backend, declared)
+                return self._carried_out(backend, declared)
             except ProblemsError as error:
                 self._show_problems(error.problems)
                 return Status.ERROR
-            self._show_report(report, backend)
-        return apply_status(report)
 
     def _declared(self) -> list[Declared]:
         from slowsched.cli.loading import scanning
@@ -161,16 +158,17 @@ class _Apply:
             raise ProblemsError(plan.problems)
         return plan
 
-    def _carried_out(self, backend: Backend, declared: Sequence[Declared]) -> ApplyReport:
+    def _carried_out(self, backend: Backend, declared: Sequence[Declared]) -> Status:
+        """Apply and report; a signal stops it between two writes, and never takes the report away."""
         from slowsched import apply
         from slowsched.cli.progress import progress
         from slowsched.cli.signals import StopFlag, stop_on_signals
 
-        with (
-            stop_on_signals(StopFlag("after the writes that are under way")) as stop,
-            progress(self._settings, "changes written") as tell,
-        ):
-            return apply.apply(_stoppable(backend, stop), declared, self._request(stop, tell))
+        with stop_on_signals(StopFlag("after the writes that are under way")) as stop:
+            with progress(self._settings, "changes written") as tell:
+                report = apply.apply(backend, declared, self._request(stop, tell))
+            self._show_report(report, backend)
+        return apply_status(report)
 
     def _request(self, stop: Callable[[], bool], tell: Tell | None) -> ApplyRequest:
         from slowsched import git
@@ -216,17 +214,6 @@ class _Apply:
             refused=(Refusal(code="problems", message=str(ProblemsError(problems))),),
         )
         emit(json_text({**apply_shape(report), "problems": validate_shape(0, 0, problems)["problems"]}))
-
-
-def _stoppable(backend: Backend, stop: Callable[[], bool]) -> Backend:
-    """Return the backend with a sleep, which only waits for the lock, that ends when it is to stop."""
-
-    def sleep(seconds: float) -> None:
-        backend.sleep(seconds)
-        if stop():
-            raise LockedError("stopped by a signal while it waited for the apply lock")
-
-    return replace(backend, sleep=sleep)
 
 
 def guard_commit(config: Config, environment: str, commit: str | None, *, allow_dirty: bool) -> None:

@@ -76,7 +76,7 @@ def _ignore_local_state(path: Path) -> bool:
     """Add the folder of the local state to .gitignore, unless it is there."""
     from slowsched.starter import IGNORED
 
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     if IGNORED.rstrip("/") in {line.strip().strip("/") for line in text.splitlines()}:
         return False
     with path.open("a", encoding="utf-8") as file:

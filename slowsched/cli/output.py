@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, TypedDict
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["at_terminal", "complain", "emit", "is_agreed", "note", "reserved_stdout", "text_style", "use_color", "warn"]
 
+_STDOUT, _STDERR = 1, 2
 TEXT_WIDTH_PIPED = 100  # of text that goes into a file or a log
 
 
@@ -78,8 +78,15 @@ class TextStyle(TypedDict):
 def text_style(settings: Settings, stream: TextIO | None = None) -> TextStyle:
     """Return the width of the terminal, and whether to use colour, for text on this stream (stdout by default)."""
     target = stream or sys.stdout
-    columns = shutil.get_terminal_size().columns if target.isatty() else TEXT_WIDTH_PIPED
-    return TextStyle(width=columns, color=use_color(settings, target))
+    return TextStyle(
+        width=_terminal_width() if target.isatty() else TEXT_WIDTH_PIPED, color=use_color(settings, target)
+    )
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def at_terminal() -> bool:
@@ -88,30 +95,37 @@ def at_terminal() -> bool:
 
 
 @contextmanager
-def reserved_stdout() -> Iterator[None]:
-    """Keep stdout for the command's own document: whatever else is printed, by any thread or child, goes to stderr."""
+def reserved_stdout() -> Iterator[TextIO]:
+    """Keep stdout for the command's own document, which is written to the stream that this gives.
+
+    Whatever else is printed meanwhile, by any thread or child, goes to stderr.
+    """
     stdout = sys.stdout
     stdout.flush()
-    saved = _divert(1, 2) if _has_descriptor(stdout, 1) else None
     sys.stdout = sys.stderr
     try:
-        yield
+        if _descriptor(stdout) == _STDOUT:
+            with _diverted(stdout.encoding) as kept:
+                yield kept
+        else:
+            yield stdout
     finally:
         sys.stdout = stdout
-        if saved is not None:
-            os.dup2(saved, 1)
-            os.close(saved)
 
 
-def _has_descriptor(stream: TextIO, descriptor: int) -> bool:
+@contextmanager
+def _diverted(encoding: str) -> Iterator[TextIO]:
+    """Let the descriptor of stdout write where stderr does; gives a stream to where it wrote before."""
+    with os.fdopen(os.dup(_STDOUT), "w", encoding=encoding) as kept:
+        os.dup2(_STDERR, _STDOUT)
+        try:
+            yield kept
+        finally:
+            os.dup2(kept.fileno(), _STDOUT)
+
+
+def _descriptor(stream: TextIO) -> int | None:
     try:
-        return stream.fileno() == descriptor
+        return stream.fileno()
     except (OSError, ValueError, AttributeError):  # a stream in memory has none
-        return False
-
-
-def _divert(descriptor: int, to: int) -> int:
-    """Make a descriptor write where another does; returns a copy of what it was."""
-    saved = os.dup(descriptor)
-    os.dup2(to, descriptor)
-    return saved
+        return None

@@ -48,7 +48,7 @@ def _action_schema(name: str | None) -> str:
         raise UsageError("`schema action` takes the name of one", hint=_listed(known))
     if name not in known:
         raise UsageError(f"there is no action {name!r}", hint=way_out(name, known, otherwise=_listed(known)))
-    return known[name].read_text(encoding="utf-8")
+    return known[name].read_text(encoding="utf-8", errors="backslashreplace")
 
 
 def _listed(names: dict[str, object] | object) -> str:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from slowsched.cli.frame import Settings, command, format_option, pass_settings
 from slowsched.cli.output import emit, reserved_stdout, text_style
 from slowsched.cli.parameters import MOMENT
+from slowsched.cli.signals import StopFlag, stop_on_signals
 from slowsched.cli.status import Status
 from slowsched.model import OutcomeKind
+from slowsched.wake import WakeRequest, wake
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from slowsched.backend import Backend
-    from slowsched.execute import Registry, Runner
+    from slowsched.execute import Registry
     from slowsched.model import WakeReport
 
 __all__ = ["wake_status", "worker_command"]
@@ -59,17 +60,17 @@ def worker_command(
             raise click.UsageError("--watch goes with real time: not with --fakenow, nor with --dry-run")
         return watch_timer(settings, limit=limit, form=form)
     _log_to_stderr(settings)
-    overrun = False
-    with reserved_stdout():
-        report, overrun = _wake(settings, fake_now=fakenow, dry_run=dry_run, limit=limit)
-    _show(report, settings, form)
-    if overrun:
-        _end_at_once(wake_status(report))
+    stopping = StopFlag("nothing more is claimed, what runs is waited for")
+    with stop_on_signals(stopping) as stop, reserved_stdout() as stdout:
+        report, overrun = _wake(settings, WakeRequest(limit=limit, stop=stop), fake_now=fakenow, dry_run=dry_run)
+        _show(report, settings, form, stdout)
+        if overrun:
+            _end_at_once(wake_status(report), stdout)
     return wake_status(report)
 
 
 def _wake(
-    settings: Settings, *, fake_now: datetime | None, dry_run: bool, limit: int | None
+    settings: Settings, request: WakeRequest, *, fake_now: datetime | None, dry_run: bool
 ) -> tuple[WakeReport, bool]:
     """Do one wake; also says whether this process still hosts an attempt that was given up."""
     from slowsched.cli.loading import open_environment
@@ -79,9 +80,9 @@ def _wake(
     with open_environment(settings, fake_now=fake_now) as backend:
         registry = _actions()
         if dry_run:
-            return rehearse(backend, registry.__contains__, limit), False
+            return rehearse(backend, registry.__contains__, request.limit), False
         runner = Runner(registry)
-        return _stoppable_wake(backend, runner, limit), runner.overrun
+        return wake(backend, runner, request), runner.overrun
 
 
 def _actions() -> Registry:
@@ -92,23 +93,15 @@ def _actions() -> Registry:
     return load_actions(config.root / config.actions, config.root)
 
 
-def _stoppable_wake(backend: Backend, runner: Runner, limit: int | None) -> WakeReport:
-    from slowsched.cli.signals import StopFlag, stop_on_signals
-    from slowsched.wake import WakeRequest, wake
-
-    with stop_on_signals(StopFlag("nothing more is claimed, what runs is waited for")) as stop:
-        return wake(backend, runner, WakeRequest(limit=limit, stop=stop))
-
-
-def _show(report: WakeReport, settings: Settings, form: str) -> None:
+def _show(report: WakeReport, settings: Settings, form: str, stdout: TextIO) -> None:
     if form == "json":
         from slowsched.render.shapes import json_text, wake_shape
 
-        emit(json_text(wake_shape(report)))
+        emit(json_text(wake_shape(report)), stdout)
     elif not settings.quiet or _is_eventful(report):
         from slowsched.render.text_reports import wake_text
 
-        emit(wake_text(report, **text_style(settings)))
+        emit(wake_text(report, **text_style(settings, stdout)), stdout)
 
 
 def _is_eventful(report: WakeReport) -> bool:
@@ -131,8 +124,8 @@ def _log_to_stderr(settings: Settings) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-def _end_at_once(status: Status) -> None:
+def _end_at_once(status: Status, stdout: TextIO) -> None:
     """End this process although a thread of it still runs an attempt that was given up: it cannot be stopped."""
-    sys.stdout.flush()
+    stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -73,21 +73,24 @@ def test_stdout_is_kept_for_the_document():
     code = (
         "import os, subprocess, threading\n"
         "from slowsched.cli.output import emit, reserved_stdout\n"
-        "with reserved_stdout():\n"
+        "with reserved_stdout() as stdout:\n"
         "    print('print')\n"
         "    thread = threading.Thread(target=print, args=('thread',)); thread.start(); thread.join()\n"
         "    subprocess.run(['echo', 'child'])\n"
         "    os.write(1, b'descriptor\\n')\n"
-        "emit('document')\n"
+        "    emit('document', stdout)\n"
+        "    print('later')\n"
+        "emit('after')\n"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert process.stdout == "document\n"
-    assert sorted(process.stderr.split()) == ["child", "descriptor", "print", "thread"]
+    assert process.stdout == "document\nafter\n"
+    assert sorted(process.stderr.split()) == ["child", "descriptor", "later", "print", "thread"]
 
 
 def test_stdout_is_kept_where_it_has_no_descriptor(capsys):
     """A stream in memory is kept as well."""
-    with output.reserved_stdout():
+    with output.reserved_stdout() as stdout:
         sys.stdout.write("to stderr")
+        output.emit("document", stdout)
     sys.stdout.write("to stdout")
-    assert capsys.readouterr() == ("to stdout", "to stderr")
+    assert capsys.readouterr() == ("document\nto stdout", "to stderr")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from command_line import AHEAD, run_process
 
@@ -125,6 +127,17 @@ def test_an_attempt_past_its_timeout_does_not_hold_the_process(declare, run):
     assert [(each["id"], each["outcome"], each["state"]) for each in ran.document["attempts"]] == [
         ("slow", "timed-out", "running")
     ]
+
+
+def test_an_overrun_attempt_does_not_speak_into_the_report(declare, run, shop):
+    """An attempt that was given up, and prints on, prints to stderr to the end of the process."""
+    with (shop / "worker" / "actions.py").open("a") as file:
+        file.write("\n\n@action('CHATTER')\ndef chatter(payload, attempt):\n    while True:\n        print('.')\n")
+    (shop / "schemas" / "actions" / "CHATTER.schema.json").write_text("true")
+    declare("a", action="CHATTER", timeout="1s")
+    run("apply")
+    ran = run_process("worker", *MOMENT, "--format", "json", stderr=subprocess.DEVNULL)
+    assert (ran.status, ran.document["attempts"][0]["outcome"]) == (6, "timed-out")
 
 
 def test_verbose_lets_the_actions_be_heard(declare, run, shop):
