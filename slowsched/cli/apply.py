@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from slowsched.cli.status import Status
 from slowsched.cli.validate import problems_in
 from slowsched.errors import ProblemsError, UnsafeError
 from slowsched.model import ApplyReport, ApplyStatus, Refusal
+from slowsched.timing import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,9 +168,20 @@ class _Apply:
 
         with stop_on_signals(StopFlag("after the writes that are under way")) as stop:
             with progress(self._settings, "changes written") as tell:
-                report = apply.apply(backend, declared, self._request(stop, tell))
+                report = apply.apply(self._telling(backend), declared, self._request(stop, tell))
             self._show_report(report, backend)
         return apply_status(report)
+
+    def _telling(self, backend: Backend) -> Backend:
+        """Return the backend with a sleep, which only waits for the lock, that says so the first time."""
+        untold = [f"Another apply holds the lock; waiting for it, up to {duration_text(self._lock_timeout)}."]
+
+        def sleep(seconds: float) -> None:
+            while untold:
+                note(self._settings, untold.pop())
+            backend.sleep(seconds)
+
+        return replace(backend, sleep=sleep)
 
     def _request(self, stop: Callable[[], bool], tell: Tell | None) -> ApplyRequest:
         from slowsched import git

@@ -28,8 +28,6 @@ class _Duration(DurationType):
     def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> timedelta:
         from slowsched.timing import parse_duration
 
-        if isinstance(value, timedelta):
-            return value
         try:
             return parse_duration(value)
         except ValueError as error:
@@ -42,8 +40,6 @@ class _Moment(MomentType):
     name = "time"
 
     def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
         text = value.strip()
         try:
             moment = datetime.fromisoformat(text.upper())

@@ -38,6 +38,12 @@ def test_the_table_and_the_commands_agree(name):
     assert command.examples
 
 
+def test_the_table_is_all_there_is():
+    """The names come in the order of use; another name is no command."""
+    assert program.list_commands(click.Context(program)) == NAMES
+    assert program.get_command(click.Context(program), "zzz") is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_of_a_help_is_a_line_of_this_program(name):
     """An example names a command, and options that this command has."""

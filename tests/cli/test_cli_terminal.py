@@ -175,6 +175,20 @@ def test_new_asks_for_everything(run, repository):
     assert run("validate").status == 0
 
 
+def test_new_in_a_repository_with_a_broken_schema(shop):
+    """The schema that is broken is told of when the file is held against the rules; nothing is written."""
+    (shop / "schemas" / "actions" / "BROKEN.schema.json").write_text("{")
+    terminal = Terminal("new", "--due", AHEAD, "--description", "why")
+    for question, answer in [("id: ", "x"), ("action: ", "BROKEN"), ("payload: a JSON object", "{}"), ("file ", "")]:
+        terminal.expect(question)
+        terminal.shown = ""
+        terminal.type(f"{answer}\n")
+    assert terminal.end() == 1
+    assert "schemas/actions/BROKEN.schema.json:1:" in terminal.shown
+    assert terminal.shown.endswith("Nothing was written.\n")
+    assert not (shop / "tasks" / "x.yaml").exists()
+
+
 def test_new_asks_for_optional_values_and_choices(run, shop):
     """A value that may be left out is, with Enter; a schema's enum is a list of choices; no schema: JSON."""
     schema = {

@@ -206,6 +206,22 @@ def test_new_outside_of_the_task_files_is_told(run, repository):
     assert "slowsched: warning: elsewhere/x.yaml is not among the task files of slowsched.yaml" in ran.stderr
 
 
+def test_new_outside_of_the_repository_is_told(run, tmp_path, repository):
+    """So is one in another place altogether."""
+    assert repository.is_dir()
+    ran = run("new", "--id", "x", "--due", AHEAD, *SALE, "--file", "../x.yaml")
+    assert (ran.status, (tmp_path / "x.yaml").exists()) == (0, True)
+    assert "slowsched: warning: ../x.yaml is not among the task files of slowsched.yaml" in ran.stderr
+
+
+def test_new_of_what_no_file_can_hold(run, repository):
+    """A value that the reader refuses in every form is a problem of the file, which is not written."""
+    ran = run("new", "--id", "x", "--due", AHEAD, *SALE, "--payload", "{}", "--set", f"itemID={'9' * 400}")
+    assert ran.status == 1
+    assert "$.payload.itemID: " in ran.stdout
+    assert not (repository / "tasks" / "x.yaml").exists()
+
+
 def test_new_from_a_folder_below(run, repository, monkeypatch):
     """The default place is in the folder of tasks, wherever it is called from."""
     monkeypatch.chdir(repository / "schemas" / "actions")
