@@ -18,6 +18,7 @@ from slowsched.timing import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from slowsched.backend import Backend
     from slowsched.store.base import Store
@@ -154,8 +155,12 @@ class ApplyLock:
 
 def _held_by(lock: Lock) -> str:
     where = "" if lock.url is None else f" ({lock.url})"
-    since, until = rfc3339(lock.taken_at), rfc3339(lock.lease_end)
+    since, until = _to_the_second(lock.taken_at), _to_the_second(lock.lease_end)
     return f"{lock.holder}{where} has been applying since {since} and holds the lock until {until}"
+
+
+def _to_the_second(moment: datetime) -> str:
+    return rfc3339(moment.replace(microsecond=0))
 
 
 def unlock(backend: Backend) -> Lock | None:
@@ -185,7 +190,7 @@ def pause(backend: Backend, *, by: str, reason: str | None) -> Pause:
 
     def change(control: Control) -> Control:
         if control.pause is not None:
-            since = rfc3339(control.pause.at)
+            since = _to_the_second(control.pause.at)
             raise UsageError(f"{control.pause.by} has paused it since {since}", hint="`slowsched resume` ends that")
         return replace(control, pause=paused)
 

@@ -17,7 +17,7 @@ from slowsched.render.layout import ELLIPSIS, crop_pair
 from slowsched.render.plan_words import COUNTED, first_due, problems_words, standing, timer_words
 from slowsched.render.text_change import KIND_SIGN, when
 from slowsched.render.values import FIELDS_MAX, field_values, task_values
-from slowsched.render.words import command, counted, moment, note_words
+from slowsched.render.words import clock_moment, command, counted, moment, note_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +88,7 @@ def _end(plan: Plan) -> Iterator[str]:
     if plan.valid_until is not None and task_id is not None:
         yield f"This plan is out of date from {_text(moment(plan.valid_until))}, when {_code(task_id)} becomes due.\n"
     commit = "none" if plan.commit is None else plan.commit
-    yield f"\nOwner {_code(plan.owner)}, commit {_text(commit)}, planned at {_text(moment(plan.now))}.\n"
+    yield f"\nOwner {_code(plan.owner)}, commit {_text(commit)}, planned at {_text(clock_moment(plan.now))}.\n"
     yield f"Digest {_code(plan.digest)}\n"
 
 

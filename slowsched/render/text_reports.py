@@ -11,6 +11,7 @@ from slowsched.render.harmless import harmless
 from slowsched.render.layout import Ink, columns, paint, sentence, table
 from slowsched.render.text_change import kind_span
 from slowsched.render.words import (
+    clock_moment,
     command,
     counted,
     lateness,
@@ -160,7 +161,7 @@ def wake_text(report: WakeReport, *, width: int, color: bool) -> str:
 
 
 def _wake_lines(report: WakeReport, width: int) -> Iterator[Line]:
-    yield from sentence(f"Wake of {report.environment} at {moment(report.now)}", width, Ink.STRONG)
+    yield from sentence(f"Wake of {report.environment} at {clock_moment(report.now)}", width, Ink.STRONG)
     yield ()
     if report.paused is not None or report.not_before is not None:
         resume = None if report.paused is None else command("resume", report.environment)
@@ -183,7 +184,7 @@ def _held_back(report: WakeReport) -> str:
         return f"Resumed a moment ago: nothing is claimed before {moment(report.not_before or report.now)}."
     pause = report.paused
     reason = "" if pause.reason is None else f" ({pause.reason})"
-    return f"Paused by {pause.by} since {moment(pause.at)}{reason}: nothing is claimed. To go on:"
+    return f"Paused by {pause.by} since {clock_moment(pause.at)}{reason}: nothing is claimed. To go on:"
 
 
 def _attempt(attempt: AttemptReport) -> _Entry:

@@ -9,6 +9,7 @@ from slowsched.render.harmless import harmless
 from slowsched.render.layout import Ink, paint, sentence, table
 from slowsched.render.values import task_values, value_lines
 from slowsched.render.words import (
+    clock_moment,
     command,
     lateness,
     local_moment,
@@ -109,14 +110,14 @@ def _state_lines(row: Row, now: datetime, width: int) -> Iterator[Line]:
 def _scheduled_words(row: Row, now: datetime) -> Iterator[str]:
     wake_at = row.task.due if row.wake_at is None else row.wake_at
     if row.deferred_since is not None:
-        since = moment(row.deferred_since)
+        since = clock_moment(row.deferred_since)
         yield f"no worker has known its action since {since}; asked again {moment_and_distance(wake_at, now)}"
     elif row.attempt:
         yield f"attempt {row.attempt + 1} of {row.task.retry.attempts} starts {moment_and_distance(wake_at, now)}"
     else:
         yield f"fires {moment_and_distance(wake_at, now)}"
     if row.requested_at is not None:
-        yield f"asked for by a person at {moment(row.requested_at)}"
+        yield f"asked for by a person at {clock_moment(row.requested_at)}"
 
 
 def _due(row: Row, now: datetime) -> Iterator[tuple[str, str]]:
@@ -152,7 +153,7 @@ def _attempt(entry: HistoryEntry) -> Line:
     took = "" if entry.finished_at is None else f", took {span(entry.finished_at - entry.started_at)}"
     return (
         (f"  {entry.generation}.{entry.attempt}", Ink.PLAIN),
-        (moment(entry.started_at), Ink.PLAIN),
+        (clock_moment(entry.started_at), Ink.PLAIN),
         (outcome, _OUTCOME_INK.get(entry.outcome, Ink.RED)),
         (f"{lateness(entry.late_seconds)}{took}", Ink.PLAIN),
     )

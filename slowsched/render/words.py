@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from slowsched.model import Change
 
 __all__ = [
+    "clock_moment",
     "command",
     "counted",
     "distance",
@@ -51,6 +52,11 @@ _NOTES = {
 def moment(when: datetime) -> str:
     """Write a moment exactly: `2027-12-31 00:00 UTC`, with seconds where it has any."""
     return f"{_clock(when.astimezone(UTC))} UTC"
+
+
+def clock_moment(when: datetime) -> str:
+    """Write what a clock read, to the second: nobody reads for fractions there, and JSON has them."""
+    return moment(when.replace(microsecond=0))
 
 
 def _clock(when: datetime) -> str:
