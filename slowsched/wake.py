@@ -1,8 +1,9 @@
 """One wake of the worker: agenda -> claim -> arm -> execute -> settle -> arm.
 
-What becomes of a row is decided in `lifecycle`; here is the order of things, and the bounds: claim only
-what can finish, arm before executing, settle each attempt on its own, walk again until nothing is left
-that this wake looks after. docs/architecture.md says what each step is for.
+What becomes of a row is decided in `lifecycle`, and written in `agenda_walk` and `settling`; here is the
+order of things, and the bounds: claim only what can finish, arm before executing, settle each attempt on its
+own, walk again until nothing is left that this wake looks after. docs/architecture.md says what each step
+is for.
 """
 
 from __future__ import annotations
@@ -10,31 +11,30 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from slowsched import lifecycle
+from slowsched.agenda_walk import Agenda, Walk
 from slowsched.arm import arm
 from slowsched.errors import BackendError, StoreError
 from slowsched.execute import Attempt
-from slowsched.lifecycle import CLOCK_SKEW, LEASE_MARGIN, Step, Taken
-from slowsched.model import AttemptReport, Conflict, Control, Outcome, OutcomeKind, Row, State, Unreadable, WakeReport
-from slowsched.store.base import Write
+from slowsched.lifecycle import CLOCK_SKEW, LEASE_MARGIN, Step
+from slowsched.model import OutcomeKind, WakeReport
+from slowsched.settling import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
+    from slowsched.agenda_walk import Walked
     from slowsched.backend import Backend
     from slowsched.execute import Finished, Runner
-    from slowsched.model import Pause
+    from slowsched.lifecycle import Taken
+    from slowsched.model import AttemptReport, Control, Outcome, Pause, Row
 
 __all__ = ["WORKER_BUDGET", "WakeRequest", "idle_report", "wake"]
 
 WORKER_BUDGET = timedelta(minutes=14)  # of Lambda's fifteen: one is left to settle, arm and report
 START_SLACK = timedelta(seconds=30)  # a task as long as the budget may still start in a wake that just began
-AGENDA_PAGE = 50  # rows looked at before the answers are written
-CONFLICT_TRIES = 10  # of one row: each loser has seen another's write of that row go through
 POLL_SECONDS = 1.0  # how soon a wake that waits notices that it is to stop, or what others wrote for this moment
 
 
@@ -88,6 +88,14 @@ class _Tally:
     unreadable: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def add(self, walked: Walked) -> None:
+        """Add what a walk came to."""
+        self.missed += walked.ids(Step.MISS)
+        self.deferred += walked.ids(Step.DEFER)
+        self.dead += walked.ids(Step.REFUSE)
+        self.unreadable += walked.unreadable
+        self.errors += walked.errors
+
 
 class _Wake:
     """The state of one wake. `run` is the story; every other method is one step of it."""
@@ -96,12 +104,12 @@ class _Wake:
         self._backend = backend
         self._runner = runner
         self._request = request
+        self._agenda = Agenda(backend, runner.knows)
         self._began = backend.clock()
         self._end = self._began + request.budget
         self._near = backend.timer.near
         self._claimed: dict[str, Row] = {}  # by token
         self._started = 0
-        self._seen: set[str] = set()  # rows that a standing clock has shown once already
         self._walked_until = self._began
         self._horizon = self._began + self._near  # up to here nobody but this wake looks after what becomes due
         self._walks = 0
@@ -148,119 +156,37 @@ class _Wake:
 
     def _walk(self) -> list[Taken]:
         """Go through what is due, earliest first, and return what was claimed."""
-        claimed: list[Taken] = []
         self._complete = False
-        if not self._may_claim():
-            return claimed
-        try:
-            if self._may_go_on():
-                self._go_through_agenda(claimed)
-        except StoreError as error:
-            self._complete = False
-            self._stop_claiming(error)
+        if not self._may_claim() or not self._may_go_on():
+            return []
+        now = self._backend.clock()
+        places = self._runner.free
+        if self._request.limit is not None:
+            places = min(places, self._request.limit - self._started)
+        walked = self._agenda.walk(Walk(now=now, places=places, can_finish=self._can_finish))
+        self._tally.add(walked)
+        self._complete = walked.complete
+        if walked.failure is None:
+            self._walked_until = now
+            self._horizon = max(self._horizon, now)
+        else:
+            self._stop_claiming(walked.failure)
         self._walks += 1
-        self._started += len(claimed)
-        return claimed
+        self._started += len(walked.claimed)
+        return walked.claimed
 
     def _may_go_on(self) -> bool:
         """Look whether somebody paused since this wake began; `wake` itself looked before the first walk."""
         if self._walks:
-            control = self._backend.store.control()
+            try:
+                control = self._backend.store.control()
+            except StoreError as error:
+                self._stop_claiming(error)
+                return False
             waits = _waits(control, self._backend.clock())
             self._paused, self._not_before = control.pause, control.not_before if waits else None
             self._stopped = waits or control.pause is not None
         return not self._stopped
-
-    def _go_through_agenda(self, claimed: list[Taken]) -> None:
-        now = self._backend.clock()
-        free = self._runner.free
-        if self._request.limit is not None:
-            free = min(free, self._request.limit - self._started)
-        self._complete = True
-        agenda = self._agenda(now)
-        while page := list(islice(agenda, AGENDA_PAGE)):
-            claimed += self._take_page(page, now, free - len(claimed))
-            if len(claimed) >= free:
-                self._complete = self._complete and next(agenda, None) is None
-                break
-        self._walked_until = now
-        self._horizon = max(self._horizon, now)
-
-    def _agenda(self, until: datetime) -> Iterator[str]:
-        """Yield what is due and not passed over already: unreadable, or shown once by a standing clock."""
-        known = {*self._tally.unreadable, *self._seen}
-        return (task_id for task_id in self._backend.store.agenda(until) if task_id not in known)
-
-    def _take_page(self, page: list[str], now: datetime, free: int) -> list[Taken]:
-        """Decide on the rows of a page and write the decisions; returns what was claimed."""
-        rows = self._backend.store.get_many(page)
-        taken: list[tuple[Row, Taken]] = []
-        claims = 0
-        for task_id in page:
-            row = rows.get(task_id)
-            if isinstance(row, Unreadable):
-                self._tally.unreadable.append(task_id)
-                continue
-            step = None if row is None else self._decide(row, now)
-            if row is None or step is None:
-                continue
-            if step.step is Step.CLAIM:
-                if claims >= free or not self._can_finish(row, now):
-                    self._complete = False
-                    continue
-                claims += 1
-            taken.append((row, step))
-        return self._write(taken, now)
-
-    def _decide(self, row: Row, now: datetime) -> Taken | None:
-        known = self._runner.knows(row.task.action)
-        return lifecycle.take(row, now=now, token=self._backend.nonce(), known=known)
-
-    def _write(self, taken: list[tuple[Row, Taken]], now: datetime) -> list[Taken]:
-        """Write each decision on its own condition; a lost one is decided again as long as it is due."""
-        writes = [Write(row=step.row, expect_version=row.version) for row, step in taken]
-        claimed: list[Taken] = []
-        for (row, step), answer in zip(taken, self._backend.store.put_many(writes), strict=True):
-            won: Taken | None = step
-            try:
-                if isinstance(answer, StoreError):
-                    raise answer
-                if isinstance(answer, Conflict):
-                    won = self._take_again(answer.found, now)
-            except StoreError as error:
-                self._complete = False
-                self._tally.errors.append(f"{row.id}: {error}")
-                continue
-            if won is not None and self._note(won):
-                claimed.append(won)
-        return claimed
-
-    def _take_again(self, found: Row | Unreadable | None, now: datetime) -> Taken | None:
-        for _ in range(CONFLICT_TRIES):
-            step = self._decide(found, now) if isinstance(found, Row) else None
-            if step is None or not isinstance(found, Row):
-                return None  # somebody else has it, or it is due no more
-            answer = self._backend.store.put(step.row, found.version)
-            if answer is None:
-                return step
-            found = answer.found
-        return None
-
-    def _note(self, taken: Taken) -> bool:
-        """Remember what was written; says whether it was a claim."""
-        task_id = taken.row.id
-        if self._backend.standing:
-            self._seen.add(task_id)
-        match taken.step:
-            case Step.MISS:
-                self._tally.missed.append(task_id)
-            case Step.DEFER:
-                self._tally.deferred.append(task_id)
-            case Step.REFUSE:
-                self._tally.dead.append(task_id)
-            case Step.CLAIM:
-                return True
-        return False
 
     # --- execute, settle ---------------------------------------------------------------------------
 
@@ -282,21 +208,13 @@ class _Wake:
         unfinished = False
         own = [each for each in finished if each.token in self._claimed]  # not of a wake that was cut off
         for row, each in [(self._claimed.pop(each.token), each) for each in own]:
-            settled, message = self._record(row, each, self._hosted_until(row, each.outcome))
-            unfinished = unfinished or (settled is not None and settled.wake_at is not None)
-            if settled is not None and settled.state is State.DEAD:
+            settled = settle(self._backend, row, each, self._hosted_until(row, each.outcome))
+            unfinished = unfinished or settled.needs_worker
+            self._tally.attempts.append(settled.report(row, each))
+            if settled.dead:
                 self._tally.dead.append(row.id)
-            self._tally.attempts.append(
-                AttemptReport(
-                    id=row.id,
-                    generation=row.generation,
-                    attempt=row.attempt,
-                    outcome=each.outcome.kind,
-                    late_seconds=row.history[-1].late_seconds,
-                    state=State.RUNNING if settled is None else settled.state,
-                    message=message or each.outcome.message,
-                )
-            )
+            if settled.error is not None:
+                self._tally.errors.append(settled.error)
         return unfinished
 
     def _hosted_until(self, row: Row, outcome: Outcome) -> datetime | None:
@@ -310,32 +228,6 @@ class _Wake:
         leases = [each.claim.lease_end for each in (row, *self._claimed.values()) if each.claim is not None]
         self._end = min(self._end, max(leases) - LEASE_MARGIN / 2)
         return max(leases)
-
-    def _record(self, row: Row, finished: Finished, hosted_until: datetime | None) -> tuple[Row | None, str | None]:
-        """Write the outcome; returns the row as it stands then, and what is to be said of it."""
-        found: Row | Unreadable | None = row
-        try:
-            for _ in range(CONFLICT_TRIES):
-                if not isinstance(found, Row):
-                    return None, "its row is gone or cannot be read: the outcome was not recorded"
-                settled = lifecycle.settle(
-                    found,
-                    finished.token,
-                    finished.outcome,
-                    now=self._backend.clock(),
-                    soonest=self._backend.soonest(),
-                    jitter=self._backend.chance(),
-                    hosted_until=hosted_until,
-                )
-                if settled is None:
-                    return found, "superseded while it ran: the outcome was not recorded"
-                answer = self._backend.store.put(settled, found.version)
-                if answer is None:
-                    return settled, None
-                found = answer.found
-        except StoreError as error:
-            self._tally.errors.append(f"{row.id}: {error}")
-        return None, "the outcome could not be recorded: it is attempted again after its lease"
 
     # --- stay, arm, report -------------------------------------------------------------------------
 
@@ -383,7 +275,7 @@ class _Wake:
         if goes_on:
             self._horizon = max(self._horizon, now + self._near)
         first = self._backend.store.next_wake(self._horizon)
-        leaves = not self._complete if goes_on else next(self._agenda(self._horizon), None) is not None
+        leaves = not self._complete if goes_on else next(self._agenda.due(self._horizon), None) is not None
         if not leaves:
             return first
         soonest = self._not_before or self._backend.soonest()
@@ -405,7 +297,7 @@ class _Wake:
         if self._complete:
             return 0
         try:
-            return sum(1 for _ in self._agenda(self._backend.clock()))
+            return sum(1 for _ in self._agenda.due(self._backend.clock()))
         except StoreError as error:
             self._stop_claiming(error)
             return 0

@@ -34,7 +34,7 @@ LAYERS = """
     execute  action_loader                              the team's code, for the worker only
 
     arm  control  apply                                 rows are written, then the timer
-    wake  rehearsal  intervene
+    agenda_walk  settling  wake  rehearsal  intervene
 
     git  config  task_paths  zones  repository          a work tree -> the tasks that it declares
     starter

@@ -9,12 +9,13 @@ import pytest
 from protocol.fakes import NOW, a_scene, declared, due, told, woken
 from values import COMMIT, MINUTE, a_row
 
+from slowsched.agenda_walk import CONFLICT_TRIES
 from slowsched.apply import ApplyRequest, apply
 from slowsched.execute import Runner
 from slowsched.lifecycle import LEASE_MARGIN
 from slowsched.model import HistoryOutcome, State
 from slowsched.plan import PlanOptions
-from slowsched.wake import CONFLICT_TRIES, wake
+from slowsched.wake import wake
 
 LEASE = a_row().task.timeout + LEASE_MARGIN
 
