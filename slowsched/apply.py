@@ -7,13 +7,13 @@ locked, stale) writes nothing, the timer included. Reading a plan for show (`rea
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from slowsched.arm import arm
-from slowsched.control import ApplyLock, Holder
+from slowsched.control import ApplyLock, Holder, owner_control
 from slowsched.errors import BackendError, LockedError, LockLostError, ProblemsError, StoreError
 from slowsched.lifecycle import not_before
 from slowsched.model import (
@@ -58,8 +58,8 @@ class ApplyRequest:
     """What an apply is asked to do, and by whom.
 
     `expect` is the digest of the plan that was approved. `is_ancestor(old, new)` answers from git
-    whether commit `old` is `new` or came before it. `stop` is asked between writes; `on_progress` is
-    told how many changes of how many are done.
+    whether commit `old` is `new` or came before it. `stop` is asked between writes; `on_plan` is shown
+    the plan before the first write; `on_progress` is told how many changes of how many are done.
     """
 
     commit: str | None = None
@@ -70,6 +70,7 @@ class ApplyRequest:
     holder: Holder = field(default_factory=lambda: Holder(name="unknown"))
     is_ancestor: Callable[[str, str], bool] = lambda _old, _new: True
     stop: Callable[[], bool] = never
+    on_plan: Callable[[Plan], None] = lambda _plan: None
     on_progress: Callable[[int, int], None] = lambda _done, _all: None
 
 
@@ -80,10 +81,12 @@ def read_plan(
     commit: str | None,
     options: PlanOptions,
     problems: Callable[[], Sequence[Problem]] = tuple,
+    is_ancestor: Callable[[str, str], bool] | None = None,
 ) -> Plan:
     """Make the plan as of now: one pass over the declared tasks, one paged read of the rows.
 
-    `declared` may be a stream; `problems` is asked after its end for what was found in the files.
+    `declared` may be a stream; `problems` is asked after its end for what was found in the files. With
+    `is_ancestor` (as in `ApplyRequest`) the plan says whether the order of commits refuses it.
 
     Raises:
         UsageError: `options` names a task that nobody has.
@@ -101,7 +104,11 @@ def read_plan(
         delivery=backend.timer.delivery,
         armed=backend.timer.armed(),
     )
-    return make_plan(comparison, rows, setting, options, problems())
+    plan = make_plan(comparison, rows, setting, options, problems())
+    if commit is None or is_ancestor is None:
+        return plan
+    refusal = _out_of_order(owner_control(backend.store.control(), backend.owner), commit, is_ancestor)
+    return plan if refusal is None else replace(plan, refused=(refusal, *plan.refused))
 
 
 class _RefusedError(Exception):
@@ -130,6 +137,7 @@ def apply(backend: Backend, declared: Sequence[Declared], request: ApplyRequest)
         try:
             _guard_order(before, request)
             plan = read_plan(backend, declared, commit=request.commit, options=request.options)
+            request.on_plan(plan)
             _guard_plan(plan, request)
             return _carry_out(backend, lock, plan, request)
         finally:
@@ -161,17 +169,24 @@ def _release(lock: ApplyLock) -> None:
         lock.release()
 
 
-def _guard_order(before: OwnerControl, request: ApplyRequest) -> None:
+def _out_of_order(before: OwnerControl, commit: str, is_ancestor: Callable[[str, str], bool]) -> Refusal | None:
     """Refuse a commit that does not come after what was applied last, or was being applied."""
-    if request.commit is None or request.allow_rollback:
-        return
-    for word, commit in (("applied", before.applied), ("being applied", before.applying)):
-        if commit is not None and not request.is_ancestor(commit, request.commit):
+    for word, last in (("applied", before.applied), ("being applied", before.applying)):
+        if last is not None and not is_ancestor(last, commit):
             message = (
-                f"commit {commit[:12]} was {word} last and does not come before {request.commit[:12]}: "
+                f"commit {last[:12]} was {word} last and does not come before {commit[:12]}: "
                 "apply a commit that contains it, or say --allow-rollback"
             )
-            raise _RefusedError(ApplyStatus.REFUSED, (Refusal(code="rollback", message=message),))
+            return Refusal(code="rollback", message=message)
+    return None
+
+
+def _guard_order(before: OwnerControl, request: ApplyRequest) -> None:
+    if request.commit is None or request.allow_rollback:
+        return
+    refusal = _out_of_order(before, request.commit, request.is_ancestor)
+    if refusal is not None:
+        raise _RefusedError(ApplyStatus.REFUSED, (refusal,))
 
 
 def _guard_plan(plan: Plan, request: ApplyRequest) -> None:

@@ -52,6 +52,7 @@ __all__ = [
     "run_early",
     "settle",
     "take",
+    "was_settled",
 ]
 
 CLOCK_SKEW = timedelta(seconds=10)  # by how much two clocks may differ
@@ -106,7 +107,7 @@ def _schedule(row: Row, declared: Declared, by: Applier, late: LateChoice | None
     scheduled = replace(
         row,
         task=declared.task,
-        digests=canonical.digests(declared.task),
+        digests=row.digests if row.task is declared.task else canonical.digests(declared.task),
         source=_source(declared, by),
         state=State.SCHEDULED,
         generation=row.generation + 1,
@@ -290,6 +291,16 @@ def settle(
         case _:
             assert_never(outcome.kind)
     return _written_over(row, settled)
+
+
+def was_settled(row: Row, claimed: Row, outcome: Outcome) -> bool:
+    """Say whether a row has this outcome already, of the attempt for which `claimed` was written.
+
+    Only the holder of its token writes an outcome of an attempt, so that it is the holder's own.
+    """
+    opened, kind = claimed.history[-1], HistoryOutcome(outcome.kind.value)
+    attempt = (opened.generation, opened.attempt, opened.started_at, kind)  # a number comes again after a retry
+    return any(attempt == (each.generation, each.attempt, each.started_at, each.outcome) for each in row.history)
 
 
 def _stop(row: Row, state: State) -> Row:

@@ -291,7 +291,9 @@ def _digest(owner: str, changes: Sequence[Change]) -> str:
 
 
 def _digest_entry(change: Change) -> list[Any]:
-    after = None if change.declared is None else canonical.digests(change.declared.task)
+    after = None
+    if change.declared is not None:
+        after = canonical.digests(change.declared.task) if change.result is None else change.result.digests
     before = None if change.before is None else change.before.digests
     # An update that was approved before the task ran must not run it again unseen.
     chosen = [note for note in change.notes if note == "runs-again" or note.startswith("late-")]

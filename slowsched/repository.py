@@ -27,9 +27,21 @@ if TYPE_CHECKING:
     from slowsched.config import Config
     from slowsched.model import Document
 
-__all__ = ["ActionSchemas", "Scan"]
+__all__ = ["ActionSchemas", "Scan", "rules_of"]
 
 _SUFFIX = ".schema.json"
+
+
+def rules_of(config: Config, problems: list[Problem]) -> Rules:
+    """Return what the tasks of a repository are held against; `problems` gets what is wrong with its schemas."""
+    return Rules(
+        task_schema=own_schema("task"),
+        actions=ActionSchemas(config, problems),
+        environments=config.environments.keys(),
+        zones=PackagedZones(),
+        defaults=config.defaults,
+        schemas=config.schemas,
+    )
 
 
 class Scan:
@@ -54,15 +66,7 @@ class Scan:
         self._on_file = on_file
         self._problems: list[Problem] = []
         self._ids: dict[str, Place] = {}
-        actions = ActionSchemas(config, self._problems)
-        self._rules = Rules(
-            task_schema=own_schema("task"),
-            actions=actions,
-            environments=config.environments.keys(),
-            zones=PackagedZones(),
-            defaults=config.defaults,
-            schemas=config.schemas,
-        )
+        self._rules = rules_of(config, self._problems)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

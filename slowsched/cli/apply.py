@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from slowsched.cli.frame import Settings, command, format_option, pass_settings
+from slowsched.cli.frame import command, format_option, pass_settings
 from slowsched.cli.output import at_terminal, emit, note, text_style, use_color
 from slowsched.cli.parameters import DURATION
-from slowsched.cli.planning import commit_of, options_of, planning_options, write_plan_files
+from slowsched.cli.planning import comes_before, commit_of, options_of, planning_options, write_plan_files
 from slowsched.cli.status import Status
 from slowsched.cli.validate import problems_in
 from slowsched.errors import ProblemsError, UnsafeError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from slowsched.apply import ApplyRequest
     from slowsched.backend import Backend
     from slowsched.cli.progress import Tell
+    from slowsched.cli.settings import Settings
     from slowsched.config import Config
     from slowsched.model import Declared, Plan, Problem
 
@@ -103,6 +105,7 @@ class _Apply:
         self._commit = commit_of(self._config, commit)
         self._options = options_of(self._config, **allowed)
         self._read = 0, 0  # files and tasks
+        self._told = False
 
     def run(self) -> Status:
         """Read, show, ask, write, report."""
@@ -131,19 +134,25 @@ class _Apply:
         return declared
 
     def _agreed(self, backend: Backend, declared: Sequence[Declared]) -> bool:
-        """Show the plan, and ask where somebody is to be asked; what was agreed to is what will be applied."""
-        shown = self._asks or not (self._json or self._settings.quiet)
-        if not shown and not self._out:
+        """Where somebody is to be asked, show the plan and ask; what was agreed to is what will be applied."""
+        if not self._asks:
             return True
         plan = self._read_plan(backend, declared)
-        write_plan_files(self._out, plan)
-        if shown:
-            self._show_plan(plan)
+        self._tell_plan(plan)
         writes = sum(1 for change in plan.changes if change.result is not None)
-        if not self._asks or not writes or plan.refused:
+        if not writes or plan.refused:
             return True
         self._expect = self._expect or plan.digest
         return click.confirm(f"Apply {writes} change{'s' * (writes != 1)} to {plan.owner}?", err=True)
+
+    def _tell_plan(self, plan: Plan) -> None:
+        """Show the plan and write it to files, once: to be asked about, or as it is carried out."""
+        if self._told:
+            return
+        self._told = True
+        write_plan_files(self._out, plan)
+        if not plan.problems and (self._asks or not (self._json or self._settings.quiet)):
+            self._show_plan(plan)
 
     def _show_plan(self, plan: Plan) -> None:
         """Show the plan; where stdout is kept for the report's document, it is words for a person."""
@@ -184,7 +193,6 @@ class _Apply:
         return replace(backend, sleep=sleep)
 
     def _request(self, stop: Callable[[], bool], tell: Tell | None) -> ApplyRequest:
-        from slowsched import git
         from slowsched.apply import ApplyRequest
         from slowsched.cli.loading import holder
 
@@ -195,8 +203,9 @@ class _Apply:
             allow_rollback=self._allow_rollback,
             lock_timeout=self._lock_timeout,
             holder=holder(),
-            is_ancestor=lambda old, new: old == new or git.is_ancestor(self._config.root, old, new),
+            is_ancestor=partial(comes_before, self._config),
             stop=stop,
+            on_plan=self._tell_plan,
             on_progress=tell or (lambda _done, _all: None),
         )
 

@@ -48,8 +48,8 @@ def _environment_names(_ctx: Context) -> Iterable[str]:
 
 
 def _row_ids(ctx: Context) -> Iterable[str]:
-    from slowsched.cli.frame import Settings
     from slowsched.cli.loading import open_environment, rows_of
+    from slowsched.cli.settings import Settings
 
     with open_environment(ctx.ensure_object(Settings)) as backend:
         return [row.id for row in rows_of(backend, told=False)]

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from slowsched.cli.loading import action_schemas
 from slowsched.cli.task_text import json_text, yaml_text
-from slowsched.config import own_schema
 from slowsched.model import Declared, Place
-from slowsched.repository import ActionSchemas, Scan
-from slowsched.task_file import Rules, declare, duplicate_id
+from slowsched.repository import Scan, rules_of
+from slowsched.task_file import declare, duplicate_id
 from slowsched.task_paths import list_task_files
 from slowsched.yaml_reader import is_json, locate, read
-from slowsched.zones import PackagedZones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,14 +35,7 @@ class Drafts:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._of_schemas: list[Problem] = []
-        self._rules = Rules(
-            task_schema=own_schema("task"),
-            actions=ActionSchemas(config, self._of_schemas),
-            environments=config.environments.keys(),
-            zones=PackagedZones(),
-            defaults=config.defaults,
-            schemas=config.schemas,
-        )
+        self._rules = rules_of(config, self._of_schemas)
         self._ids: dict[str, Place] | None = None
 
     def problems(self, document: Document, path: Path = _DRAFT_PATH) -> list[Problem]:

@@ -15,7 +15,7 @@ from slowsched.cli.status import Status
 from slowsched.errors import ActionsError, ConfigError, LockedError, SlowschedError, StalePlanError, UnsafeError
 
 if TYPE_CHECKING:
-    from slowsched.cli.frame import Settings
+    from slowsched.cli.settings import Settings
 
 __all__ = ["report", "status_of", "usage_text"]
 

@@ -1,4 +1,4 @@
-"""What every command shares: the global options, the settings they fill, and the look of `--help`.
+"""What every command shares: the global options, the options of many, and the look of `--help`.
 
 It is imported by `slowsched --help`, so it imports click and nothing else that costs time.
 """
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slowsched.cli.settings import DEFAULT_ENVIRONMENT, ENVIRONMENT_VARIABLE, Settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -18,48 +20,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Command",
     "GlobalOption",
-    "Settings",
     "command",
     "format_option",
     "global_options",
     "pass_settings",
     "write_options",
 ]
-
-DEFAULT_ENVIRONMENT = "local"
-ENVIRONMENT_VARIABLE = "SLOWSCHED_ENV"
-
-
-class Settings:
-    """What the global options say; `environment_option` is None when nobody named an environment.
-
-    No dataclass: importing and applying `dataclasses` would be a twentieth of the time of `--help`.
-    """
-
-    __slots__ = ("color", "environment_option", "quiet", "verbose")
-
-    def __init__(
-        self,
-        *,
-        environment_option: str | None = None,
-        color: str = "auto",
-        quiet: bool = False,
-        verbose: bool = False,
-    ) -> None:
-        self.environment_option = environment_option
-        self.color = color
-        self.quiet = quiet
-        self.verbose = verbose
-
-    @property
-    def environment(self) -> str:
-        """The environment to work on: `--env`, else SLOWSCHED_ENV, else local."""
-        return self.named_environment or DEFAULT_ENVIRONMENT
-
-    @property
-    def named_environment(self) -> str | None:
-        """The environment that somebody named, None when nobody did."""
-        return self.environment_option or os.environ.get(ENVIRONMENT_VARIABLE) or None
 
 
 class GlobalOption(click.Option):

@@ -6,13 +6,17 @@ import re
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from slowsched.cli.frame import Settings, command, pass_settings
+from slowsched.cli.frame import command, pass_settings
 from slowsched.cli.output import emit, note
 from slowsched.cli.status import Status
 from slowsched.errors import UsageError
+
+if TYPE_CHECKING:
+    from slowsched.cli.settings import Settings
 
 __all__ = ["init_command"]
 

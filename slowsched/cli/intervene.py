@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slowsched.cli.complete import row_ids
-from slowsched.cli.frame import Settings, command, pass_settings
+from slowsched.cli.frame import command, pass_settings
 from slowsched.cli.output import complain, is_agreed, note
 from slowsched.cli.status import Status
 from slowsched.errors import TimerError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from slowsched.backend import Backend
+    from slowsched.cli.settings import Settings
     from slowsched.model import Row
 
 __all__ = ["arm_command", "retry_command", "run_command", "timer_words"]

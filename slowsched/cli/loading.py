@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from slowsched.backend import Backend
-    from slowsched.cli.frame import Settings
+    from slowsched.cli.settings import Settings
     from slowsched.config import Config
     from slowsched.control import Holder
     from slowsched.model import Summary

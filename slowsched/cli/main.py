@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from slowsched import __version__
-from slowsched.cli.frame import Settings, global_options, write_options
+from slowsched.cli.frame import global_options, write_options
+from slowsched.cli.settings import Settings
 from slowsched.cli.status import Status
 
 if TYPE_CHECKING:

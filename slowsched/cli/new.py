@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slowsched.cli.complete import action_names, environments
-from slowsched.cli.frame import Settings, command, pass_settings
+from slowsched.cli.frame import command, pass_settings
 from slowsched.cli.output import at_terminal, emit, note, use_color, warn
 from slowsched.cli.status import Status
 from slowsched.errors import UsageError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from slowsched.cli.drafts import Drafts
+    from slowsched.cli.settings import Settings
     from slowsched.config import Config
 
     Document = dict[str, Any]

@@ -15,7 +15,7 @@ from slowsched.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from slowsched.cli.frame import Settings
+    from slowsched.cli.settings import Settings
 
 __all__ = ["at_terminal", "complain", "emit", "is_agreed", "note", "reserved_stdout", "text_style", "use_color", "warn"]
 

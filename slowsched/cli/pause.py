@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slowsched.cli.frame import Settings, command, pass_settings
+from slowsched.cli.frame import command, pass_settings
 from slowsched.cli.intervene import timer_words
 from slowsched.cli.output import complain, is_agreed, note
 from slowsched.cli.status import Status
@@ -15,6 +15,7 @@ from slowsched.errors import TimerError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from slowsched.cli.settings import Settings
     from slowsched.model import Lock
 
 __all__ = ["pause_command", "resume_command", "unlock_command"]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from slowsched.cli.frame import Settings, command, format_option, pass_settings
+from slowsched.cli.frame import command, format_option, pass_settings
 from slowsched.cli.output import emit, note
-from slowsched.cli.planning import commit_of, options_of, plan_in, planning_options, write_plan_files
+from slowsched.cli.planning import comes_before, commit_of, options_of, plan_in, planning_options, write_plan_files
 from slowsched.cli.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from slowsched.cli.settings import Settings
     from slowsched.model import Plan
 
 __all__ = ["plan_command", "plan_status"]
@@ -62,7 +64,12 @@ def plan_command(
         scanning(settings, config, environment=settings.environment) as scan,
     ):
         plan = read_plan(
-            backend, scan, commit=commit_of(config, commit), options=options, problems=lambda: scan.problems
+            backend,
+            scan,
+            commit=commit_of(config, commit),
+            options=options,
+            problems=lambda: scan.problems,
+            is_ancestor=partial(comes_before, config, known_only=True),
         )
     emit(plan_in(form, plan, settings))
     write_plan_files(out, plan)

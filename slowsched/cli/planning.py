@@ -16,12 +16,12 @@ from slowsched.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from slowsched.cli.frame import Settings
+    from slowsched.cli.settings import Settings
     from slowsched.config import Config
     from slowsched.model import Plan
     from slowsched.plan import PlanOptions
 
-__all__ = ["commit_of", "options_of", "plan_in", "planning_options", "write_plan_files"]
+__all__ = ["comes_before", "commit_of", "options_of", "plan_in", "planning_options", "write_plan_files"]
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
@@ -95,6 +95,27 @@ def commit_of(config: Config, given: str | None) -> str | None:
     if _COMMIT.fullmatch(named) is None:
         raise UsageError(f"{named!r} is no commit", hint="write its hexadecimal name, as `git rev-parse HEAD` does")
     return named.lower()
+
+
+def comes_before(config: Config, old: str, new: str, *, known_only: bool = False) -> bool:
+    """Say whether commit `old` is `new` or came before it.
+
+    With `known_only` the answer is yes where git cannot tell: to show a plan needs no whole history.
+
+    Raises:
+        GitError: git cannot tell.
+    """
+    from slowsched import git
+    from slowsched.errors import GitError
+
+    if old == new:
+        return True
+    try:
+        return git.is_ancestor(config.root, old, new)
+    except GitError:
+        if known_only:
+            return True
+        raise
 
 
 def plan_in(form: str, plan: Plan, settings: Settings) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from slowsched.cli.frame import Settings
+    from slowsched.cli.settings import Settings
 
     Tell = Callable[[int, int], None]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slowsched.cli.complete import row_ids
-from slowsched.cli.frame import Settings, command, format_option, pass_settings
+from slowsched.cli.frame import command, format_option, pass_settings
 from slowsched.cli.output import emit, text_style, use_color
 from slowsched.cli.parameters import MOMENT
 from slowsched.cli.status import Status
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from slowsched.backend import Backend
+    from slowsched.cli.settings import Settings
 
 __all__ = ["list_command", "show_command"]
 

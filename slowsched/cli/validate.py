@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slowsched.cli.frame import Settings, command, format_option, pass_settings
+from slowsched.cli.frame import command, format_option, pass_settings
 from slowsched.cli.output import emit, use_color
 from slowsched.cli.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from slowsched.cli.settings import Settings
     from slowsched.model import Problem
 
 __all__ = ["problems_in", "problems_status", "validate_command"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from slowsched.cli.frame import Settings
+    from slowsched.cli.settings import Settings
 
 __all__ = ["HEARTBEAT", "Wakes", "watch", "watch_timer"]
 

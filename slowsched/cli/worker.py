@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from slowsched.cli.frame import Settings, command, format_option, pass_settings
+from slowsched.cli.frame import command, format_option, pass_settings
 from slowsched.cli.output import emit, reserved_stdout, text_style
 from slowsched.cli.parameters import MOMENT
 from slowsched.cli.signals import StopFlag, stop_on_signals
@@ -20,6 +20,7 @@ from slowsched.wake import WakeRequest, wake
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from slowsched.cli.settings import Settings
     from slowsched.execute import Registry
     from slowsched.model import WakeReport
 

@@ -11,8 +11,8 @@ import pytest
 
 from slowsched import __version__
 from slowsched.cli.failure import report
-from slowsched.cli.frame import Settings
 from slowsched.cli.main import COMMANDS, program
+from slowsched.cli.settings import Settings
 from slowsched.cli.status import Status
 from slowsched.errors import (
     ActionsError,

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from slowsched.cli import output
-from slowsched.cli.frame import Settings
+from slowsched.cli.settings import Settings
 
 
 def test_data_ends_with_one_line_end(capsys):

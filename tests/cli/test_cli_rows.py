@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from command_line import AHEAD
 
-from slowsched.cli.frame import Settings
 from slowsched.cli.loading import open_environment
+from slowsched.cli.settings import Settings
 from slowsched.control import ApplyLock, Holder
 
 DAY_BEFORE = "2189-12-31T00:00:00Z"

@@ -11,8 +11,8 @@ from contextlib import closing
 import pytest
 from command_line import AHEAD, PAST, Terminal, run_process, start_process, wait_until
 
-from slowsched.cli.frame import Settings
 from slowsched.cli.loading import open_environment
+from slowsched.cli.settings import Settings
 from slowsched.control import ApplyLock, Holder
 
 TASKS = 2_000

@@ -6,9 +6,9 @@ import sys
 
 from command_line import Terminal
 
-from slowsched.cli.frame import Settings
 from slowsched.cli.loading import holder, person
 from slowsched.cli.progress import progress
+from slowsched.cli.settings import Settings
 from slowsched.control import Holder
 
 
@@ -48,7 +48,7 @@ def test_no_progress_where_nobody_watches():
 def watched(seconds):
     code = (
         "import sys, time\n"
-        "from slowsched.cli.frame import Settings\n"
+        "from slowsched.cli.settings import Settings\n"
         "from slowsched.cli.progress import progress\n"
         "with progress(Settings(), 'things done') as tell:\n"
         f"    for done in range(1, 5): time.sleep({seconds / 4}); tell(done, 4)\n"

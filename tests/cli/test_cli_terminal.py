@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from command_line import AHEAD, Terminal
 
-from slowsched.cli.frame import Settings
 from slowsched.cli.loading import open_environment
+from slowsched.cli.settings import Settings
 from slowsched.control import ApplyLock, Holder
 
 QUESTION = "Apply 1 change to acme/shop/local? [y/N]: "
