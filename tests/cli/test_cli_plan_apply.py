@@ -243,9 +243,11 @@ def test_an_older_commit_is_refused(run, declare, git):
     commit(git, "b")
     assert run("apply").status == 0
     git("checkout", "-q", first)
-    ran = run("apply", "--format", "json")
-    assert (ran.status, [each["code"] for each in ran.document["refused"]]) == (3, ["rollback"])
+    for command in ("plan", "apply"):
+        ran = run(command, "--format", "json")
+        assert (ran.status, [each["code"] for each in ran.document["refused"]]) == (3, ["rollback"])
     assert run("apply", "--allow-rollback").status == 0
+    assert run("plan").status == 0
 
 
 def test_a_commit_that_git_does_not_know_is_an_error(run, declare, git):
@@ -256,6 +258,14 @@ def test_a_commit_that_git_does_not_know_is_an_error(run, declare, git):
     ran = run("apply", "--commit", "d" * 40)
     assert ran.status == 1
     assert "fetch-depth: 0" in ran.stderr
+    assert run("plan", "--commit", "d" * 40).status == 0  # to show a plan needs no whole history
+
+
+def test_an_apply_that_asks_nobody_shows_the_plan_that_it_carries_out(run, declare):
+    """The plan stands once before the report: it is made under the lock."""
+    declare("a")
+    ran = run("apply")
+    assert (ran.status, ran.stdout.count("+ create    a  "), ran.stdout.count("+ create    applied  a")) == (0, 1, 1)
 
 
 def test_the_same_commit_needs_no_git(run, declare):
