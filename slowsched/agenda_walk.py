@@ -6,7 +6,7 @@ that lost is made again on the row that was found. Nothing is executed here, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -153,7 +153,7 @@ class _Walking:
                 if isinstance(answer, StoreError):
                     raise answer
                 if isinstance(answer, Conflict):
-                    won = self._take_again(answer.found)
+                    won = self._take_again(step, answer.found)
             except StoreError as error:
                 self.complete = False
                 self.errors.append(f"{row.id}: {error}")
@@ -162,13 +162,18 @@ class _Walking:
                 self._claims += won.step is Step.CLAIM
                 self.written.append(won)
 
-    def _take_again(self, found: Row | Unreadable | None) -> Taken | None:
+    def _take_again(self, lost: Taken, found: Row | Unreadable | None) -> Taken | None:
+        """Decide again on what was found in place of the row; returns the decision that stands, if any does."""
         for _ in range(CONFLICT_TRIES):
-            step = self._decide(found) if isinstance(found, Row) else None
-            if step is None or not isinstance(found, Row):
+            if not isinstance(found, Row):
+                return None
+            if found.claim is not None and found.claim.token == lost.token:
+                return replace(lost, row=found)  # it had won: its answer was lost, and a policy edit came after it
+            step = self._decide(found)
+            if step is None:
                 return None  # somebody else has it, or it is due no more
             answer = self._backend.store.put(step.row, found.version)
             if answer is None:
                 return step
-            found = answer.found
+            lost, found = step, answer.found
         return None

@@ -72,6 +72,8 @@ def settle(backend: Backend, claimed: Row, finished: Finished, hosted_until: dat
                 jitter=backend.chance(),
                 hosted_until=hosted_until,
             )
+            if settled is None and lifecycle.was_settled(found, claimed, finished.outcome):
+                return Settled(row=found)  # by this process: the answer was lost, and an edit came after it
             if settled is None:
                 return Settled(row=found, message="superseded while it ran: the outcome was not recorded")
             answer = backend.store.put(settled, found.version)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from values import DAY, DUE, HOUR, MINUTE, a_claim, a_retry, a_row, an_entry
 
-from slowsched.lifecycle import DEFER_EVERY, DEFER_MAX, LEASE_MARGIN, Step, Taken, settle, take
+from slowsched.lifecycle import DEFER_EVERY, DEFER_MAX, LEASE_MARGIN, Step, Taken, settle, take, was_settled
 from slowsched.model import Claim, HistoryEntry, HistoryOutcome, Outcome, OutcomeKind, State
 
 SECOND = timedelta(seconds=1)
@@ -381,3 +381,30 @@ def test_superseded__settle__unchanged():
     """A superseded claim is nobody's: its outcome cannot be recorded."""
     rows = (a_row(claim=a_claim(token=None)), replace(RUNNING, claim=a_claim(token=None)), replace(RUNNING, claim=None))
     assert [_settle(row, OK) for row in rows] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("row", "was"),
+    [
+        (_settle(RUNNING, OK), True),
+        (
+            replace(_settle(RUNNING, OK), history=(*_closed(HistoryOutcome.SUCCEEDED, "done"), an_entry(attempt=9))),
+            True,
+        ),
+        (_settle(RUNNING, ERROR), False),
+        (RUNNING, False),
+        (replace(RUNNING, history=_closed(HistoryOutcome.SUPERSEDED, None)), False),
+        (replace(RUNNING, history=()), False),
+    ],
+)
+def test_what_was_settled_is_known_by_its_history(row, was):
+    """The outcome of this very attempt stands there, whatever else came to the row since."""
+    assert was_settled(row, RUNNING, OK) is was
+
+
+@pytest.mark.parametrize("changed", [{"generation": 9}, {"attempt": 9}, {"started_at": NOW + HOUR}])
+def test_what_was_settled_is_known_from_other_attempts(changed):
+    """Attempts are counted anew in each generation, and after a person's `retry`."""
+    settled = _settle(RUNNING, OK)
+    other = replace(settled, history=(replace(settled.history[-1], **changed),))
+    assert was_settled(other, RUNNING, OK) is False

@@ -292,9 +292,27 @@ RULES = {
     ),
     "claim what a policy edit came before": (
         "agenda_walk",
-        "won = self._take_again(answer.found)",
+        "won = self._take_again(step, answer.found)",
         "won = None",
         [f"{RACES}::test_a_claim_that_loses_to_a_policy_edit_is_tried_again"],
+    ),
+    "know the own claim under a policy edit": (
+        "agenda_walk",
+        "if found.claim is not None and found.claim.token == lost.token:",
+        "if False:",
+        [f"{RACES}::test_a_claim_whose_answer_is_lost_before_a_policy_edit_is_executed"],
+    ),
+    "know the claim that was made last": (
+        "agenda_walk",
+        "lost, found = step, answer.found",
+        "found = answer.found",
+        [f"{RACES}::test_a_second_claim_whose_answer_is_lost_before_a_policy_edit_is_executed"],
+    ),
+    "know the own outcome under an edit": (
+        "settling",
+        "if settled is None and lifecycle.was_settled(found, claimed, finished.outcome):",
+        "if False:",
+        [f"{RACES}::test_an_outcome_whose_answer_is_lost_before_an_edit_was_recorded"],
     ),
     "settle what a policy edit came before": (
         "settling",
@@ -354,10 +372,7 @@ RULES = {
         "store.items",
         'return refused.found is not None and refused.found.get("write_id") == item["write_id"]',
         "return False",
-        [
-            f"{RACES}::test_a_claim_whose_answer_is_lost_is_executed",
-            f"{APPLY}::test_a_write_whose_answer_is_lost_is_no_conflict",
-        ],
+        [f"{APPLY}::test_a_write_whose_answer_is_lost_is_no_conflict"],
     ),
     "settle with the own token": (
         "lifecycle",

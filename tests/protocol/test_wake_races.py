@@ -11,6 +11,7 @@ from values import COMMIT, MINUTE, a_row
 
 from slowsched.agenda_walk import CONFLICT_TRIES
 from slowsched.apply import ApplyRequest, apply
+from slowsched.errors import PermanentError
 from slowsched.execute import Runner
 from slowsched.lifecycle import LEASE_MARGIN
 from slowsched.model import HistoryOutcome, State
@@ -126,6 +127,40 @@ def test_a_claim_whose_answer_is_lost_is_executed():
     assert (told(report), scene.executed) == ([("some task id", "succeeded", "succeeded")], ["some task id"])
 
 
+def test_a_claim_whose_answer_is_lost_before_a_policy_edit_is_executed():
+    """The row that is found has the edit, and the token of this very claim."""
+    scene = a_scene(due())
+    scene.store.lose_answers(1, meanwhile=lambda: edited(scene, team="new"))
+    report = woken(scene)
+    assert (told(report), scene.executed) == ([("some task id", "succeeded", "succeeded")], ["some task id"])
+    assert (scene.row().task.team, outcomes(scene)) == ("new", [(1, "succeeded")])
+
+
+def test_a_second_claim_whose_answer_is_lost_before_a_policy_edit_is_executed():
+    """The claim that was made again after a lost race is known by its own token, not by that of the first."""
+    scene = a_scene(due())
+
+    def lose():
+        scene.store.lose_answers(1, meanwhile=lambda: edited(scene, team="newer"))
+
+    def race():
+        edited(scene, team="new")
+        scene.wire.on("put some task id running", lose)
+
+    scene.wire.on("put some task id running", race)
+    report = woken(scene)
+    assert (told(report), scene.row().task.team) == ([("some task id", "succeeded", "succeeded")], "newer")
+
+
+def test_a_superseded_claim_whose_answer_is_lost_is_not_executed():
+    """What was reviewed now has a due of its own."""
+    scene = a_scene(due())
+    later = NOW + 60 * MINUTE
+    scene.store.lose_answers(1, meanwhile=lambda: edited(scene, due=later, supersede=True))
+    report = woken(scene)
+    assert (report.attempts, scene.executed, outcomes(scene)) == ((), [], [(1, "superseded")])
+
+
 # --- the outcome -----------------------------------------------------------------------------------------
 
 
@@ -198,6 +233,31 @@ def test_a_superseding_delete_and_its_return_start_nothing_before_the_old_lease_
         2,
         NOW + LEASE,
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "overrides", "state"),
+    [
+        (None, {"team": "new"}, State.SUCCEEDED),
+        (None, {"due": NOW + 60 * MINUTE}, State.SCHEDULED),
+        (ValueError, {"team": "new"}, State.SCHEDULED),
+        (PermanentError, {"team": "new"}, State.DEAD),
+    ],
+)
+def test_an_outcome_whose_answer_is_lost_before_an_edit_was_recorded(error, overrides, state):
+    """The history has it, so it is told like any other, beside the state that the row is in now."""
+    scene = a_scene(due())
+
+    def act(_payload, _attempt):
+        scene.wire.on("put", lambda: scene.store.lose_answers(1, meanwhile=lambda: edited(scene, **overrides)))
+        if error is not None:
+            raise error("sold out")
+        return "sold"
+
+    report = woken(scene, scene.inline_runner(APPLY_SALE=act))
+    outcome, message = ("succeeded", "sold") if error is None else ("failed", f"{error.__name__}: sold out")
+    assert (told(report), report.attempts[0].message) == ([("some task id", outcome, state.value)], message)
+    assert (report.dead, outcomes(scene)) == (("some task id",) if state is State.DEAD else (), [(1, outcome)])
 
 
 def test_an_outcome_whose_row_vanished_is_reported():
