@@ -16,19 +16,9 @@ from slowsched.arm import arm
 from slowsched.control import ApplyLock, Holder, owner_control
 from slowsched.errors import BackendError, LockedError, LockLostError, ProblemsError, StoreError
 from slowsched.lifecycle import not_before
-from slowsched.model import (
-    ApplyReport,
-    ApplyResult,
-    ApplyStatus,
-    Change,
-    ChangeKind,
-    Conflict,
-    Plan,
-    Refusal,
-    Result,
-    Row,
-)
+from slowsched.model import Change, ChangeKind, Conflict, Plan, Refusal, Row
 from slowsched.plan import PlanOptions, PlanSetting, compare, make_plan
+from slowsched.reports import ApplyReport, ApplyResult, ApplyStatus, Result
 from slowsched.store.base import Write
 
 if TYPE_CHECKING:

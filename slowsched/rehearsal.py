@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from slowsched import lifecycle
 from slowsched.lifecycle import Step
-from slowsched.model import Unreadable, WakeReport
+from slowsched.model import Unreadable
+from slowsched.reports import WakeReport
 from slowsched.wake import idle_report
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from slowsched import lifecycle
 from slowsched.agenda_walk import CONFLICT_TRIES
 from slowsched.errors import StoreError
-from slowsched.model import AttemptReport, Row, State
+from slowsched.model import Row, State
+from slowsched.reports import AttemptReport
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -18,7 +18,8 @@ from slowsched.arm import arm
 from slowsched.errors import BackendError, StoreError
 from slowsched.execute import Attempt
 from slowsched.lifecycle import CLOCK_SKEW, LEASE_MARGIN, Step
-from slowsched.model import OutcomeKind, WakeReport
+from slowsched.model import OutcomeKind
+from slowsched.reports import WakeReport
 from slowsched.settling import settle
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from slowsched.backend import Backend
     from slowsched.execute import Finished, Runner
     from slowsched.lifecycle import Taken
-    from slowsched.model import AttemptReport, Control, Outcome, Pause, Row
+    from slowsched.model import Control, Outcome, Pause, Row
+    from slowsched.reports import AttemptReport
 
 __all__ = ["WORKER_BUDGET", "WakeRequest", "idle_report", "wake"]
 

@@ -22,7 +22,8 @@ PACKAGE = "slowsched"
 # The drawing of the architecture: data flows down, and a module imports only from above itself. A name with
 # a slash is a package, whose modules may import one another.
 LAYERS = """
-    model  errors  timing  canonical  wording           values, time, text: the core begins
+    model  errors  reports                              values: the core begins
+    timing  canonical  wording                          time, text
     task_file  lifecycle  decision  plan                document -> task, row -> row, files x rows -> plan
     render/                                             values -> text: the core ends
 

@@ -16,7 +16,8 @@ from slowsched.cli.planning import comes_before, commit_of, options_of, planning
 from slowsched.cli.status import Status
 from slowsched.cli.validate import problems_in
 from slowsched.errors import ProblemsError, UnsafeError
-from slowsched.model import ApplyReport, ApplyStatus, Refusal
+from slowsched.model import Refusal
+from slowsched.reports import ApplyReport, ApplyStatus
 from slowsched.timing import duration_text
 
 if TYPE_CHECKING:

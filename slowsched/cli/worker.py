@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from slowsched.cli.settings import Settings
     from slowsched.execute import Registry
-    from slowsched.model import WakeReport
+    from slowsched.reports import WakeReport
 
 __all__ = ["wake_status", "worker_command"]
 

@@ -18,20 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from slowsched.model import (
-        ApplyReport,
-        AttemptReport,
-        Change,
-        Field,
-        HistoryEntry,
-        Pause,
-        Plan,
-        Problem,
-        Refusal,
-        Row,
-        Task,
-        WakeReport,
-    )
+    from slowsched.model import Change, Field, HistoryEntry, Pause, Plan, Problem, Refusal, Row, Task
+    from slowsched.reports import ApplyReport, AttemptReport, WakeReport
 
 __all__ = [
     "FORMAT_VERSION",

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slowsched.model import ApplyStatus, OutcomeKind, Result, State
+from slowsched.model import OutcomeKind, State
 from slowsched.render.harmless import harmless
 from slowsched.render.layout import Ink, columns, paint, sentence, table
 from slowsched.render.text_change import kind_span
@@ -19,13 +19,14 @@ from slowsched.render.words import (
     moment_and_distance,
     owner_words,
 )
+from slowsched.reports import ApplyStatus, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from slowsched.model import ApplyReport, ApplyResult, AttemptReport, WakeReport
     from slowsched.render.layout import Line
+    from slowsched.reports import ApplyReport, ApplyResult, AttemptReport, WakeReport
 
 __all__ = ["apply_text", "wake_text"]
 

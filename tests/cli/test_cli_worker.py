@@ -8,7 +8,7 @@ import pytest
 from command_line import AHEAD, run_process
 
 from slowsched.cli.worker import wake_status
-from slowsched.model import WakeReport
+from slowsched.reports import WakeReport
 from slowsched.timing import parse_stamp
 
 MOMENT = ("--fakenow", AHEAD)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from slowsched.execute import Attempt
-    from slowsched.model import Row, WakeReport
+    from slowsched.model import Row
+    from slowsched.reports import WakeReport
 
 NOW = at("2030-01-01T12:00:00Z")
 SECOND = timedelta(seconds=1)

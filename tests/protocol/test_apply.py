@@ -13,18 +13,9 @@ from slowsched.apply import read_plan
 from slowsched.canonical import digests
 from slowsched.control import LOCK_LEASE
 from slowsched.errors import StoreError, TimerError
-from slowsched.model import (
-    ApplyReport,
-    ApplyResult,
-    ApplyStatus,
-    ChangeKind,
-    OwnerControl,
-    Result,
-    Row,
-    Source,
-    State,
-)
+from slowsched.model import ChangeKind, OwnerControl, Row, Source, State
 from slowsched.plan import PlanOptions
+from slowsched.reports import ApplyReport, ApplyResult, ApplyStatus, Result
 
 NEXT = "fedcba9876543210fedcba9876543210fedcba98"
 ARMING = ["read control", "read wake", "arm 12:10", "read control", "read wake"]

@@ -12,12 +12,9 @@ from values import COMMIT, MINUTE, OWNER
 from slowsched.apply import read_plan
 from slowsched.control import ApplyLock, Holder
 from slowsched.errors import GitError, ProblemsError, StoreError, UsageError
-from slowsched.model import (
-    ApplyStatus,
-    Control,
-    OwnerControl,
-)
+from slowsched.model import Control, OwnerControl
 from slowsched.plan import PlanOptions
+from slowsched.reports import ApplyStatus
 
 NEXT = "fedcba9876543210fedcba9876543210fedcba98"
 

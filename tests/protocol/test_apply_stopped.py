@@ -11,12 +11,8 @@ from values import COMMIT, DAY, MINUTE, a_row
 
 from slowsched.control import LOCK_LEASE, unlock
 from slowsched.errors import StoreError, TimerError
-from slowsched.model import (
-    ApplyStatus,
-    OwnerControl,
-    Result,
-    State,
-)
+from slowsched.model import OwnerControl, State
+from slowsched.reports import ApplyStatus, Result
 
 # --- what stops it half-way --------------------------------------------------------------------------
 

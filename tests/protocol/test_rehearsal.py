@@ -6,8 +6,9 @@ from protocol.fakes import EVENTBRIDGE, NOW, a_scene, due, woken
 from values import MINUTE, a_claim, a_retry, a_row
 
 from slowsched.control import pause, resume
-from slowsched.model import State, WakeReport
+from slowsched.model import State
 from slowsched.rehearsal import rehearse
+from slowsched.reports import WakeReport
 
 ROWS = [
     due(-5, id="runs"),

@@ -18,7 +18,8 @@ from values import MINUTE
 from slowsched.apply import ApplyRequest, apply
 from slowsched.arm import arm
 from slowsched.lifecycle import LEASE_MARGIN
-from slowsched.model import ApplyStatus, State
+from slowsched.model import State
+from slowsched.reports import ApplyStatus
 from slowsched.timing import ceil_minute, soonest
 
 TIMEOUT = 10 * MINUTE  # a wake at the end of a lease, which would hide another that is missing, is far away

@@ -12,7 +12,8 @@ from values import DAY, HOUR, MINUTE, a_claim, a_retry, a_row, an_entry
 from slowsched import PermanentError
 from slowsched.control import pause, resume
 from slowsched.lifecycle import DEFER_EVERY, DEFER_MAX, LEASE_MARGIN
-from slowsched.model import AttemptReport, HistoryEntry, HistoryOutcome, OutcomeKind, State, WakeReport
+from slowsched.model import HistoryEntry, HistoryOutcome, OutcomeKind, State
+from slowsched.reports import AttemptReport, WakeReport
 from slowsched.store.base import Write
 
 LOOK = ["read control", "read wake"]

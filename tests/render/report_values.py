@@ -7,20 +7,8 @@ from typing import Any
 from render_values import BLACK_FRIDAY, CONFLICT, DIGEST, FORGET, LATE, NASTY, NOW, OWNER, SOON
 from values import COMMIT, DAY, HOUR, a_claim, a_row, a_source, an_entry, at
 
-from slowsched.model import (
-    ApplyReport,
-    ApplyResult,
-    ApplyStatus,
-    AttemptReport,
-    ChangeKind,
-    HistoryOutcome,
-    OutcomeKind,
-    Pause,
-    Refusal,
-    Result,
-    State,
-    WakeReport,
-)
+from slowsched.model import ChangeKind, HistoryOutcome, OutcomeKind, Pause, Refusal, State
+from slowsched.reports import ApplyReport, ApplyResult, ApplyStatus, AttemptReport, Result, WakeReport
 
 
 def an_apply(*results: ApplyResult, **overrides: Any) -> ApplyReport:
