@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
+import planting
 import pytest
 
 if not hasattr(os, "fork"):
     pytest.skip("faults are planted in forked processes", allow_module_level=True)
 
-TABLE = "test_lifecycle_table.py"
-TIME = "test_lifecycle_time.py"
-PLAN_TABLE = "test_plan_table.py"
-GONE = "test_plan_table_gone.py"
-LIMITS = "test_plan_limits.py"
-PLAN = "test_plan.py"
-DIGEST = "test_plan_digest.py"
-TIMING = "test_timing.py"
-CANONICAL = "test_canonical.py"
+TABLE = "core/test_lifecycle_table.py"
+TIME = "core/test_lifecycle_time.py"
+PLAN_TABLE = "core/test_plan_table.py"
+GONE = "core/test_plan_table_gone.py"
+LIMITS = "core/test_plan_limits.py"
+PLAN = "core/test_plan.py"
+DIGEST = "core/test_plan_digest.py"
+TIMING = "core/test_timing.py"
+CANONICAL = "core/test_canonical.py"
 
 # What is wrong: the module, its text, what stands there instead, and the tests that notice.
 FAULTS = {
@@ -151,12 +148,7 @@ def statuses():
     asked = [(*fault[:3], fault[3]) for fault in FAULTS.values()]
     every = sorted({name for fault in FAULTS.values() for name in fault[3]})
     asked.append(("lifecycle", "", "", every))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
-    program = Path(__file__).with_name("planting.py")
-    answer = subprocess.run(
-        [sys.executable, program], input=json.dumps(asked), env=environment, capture_output=True, text=True, check=True
-    )
-    return dict(zip([*FAULTS, NO_FAULT], json.loads(answer.stdout), strict=True))
+    return dict(zip([*FAULTS, NO_FAULT], planting.statuses(asked, "--hypothesis-profile=planted"), strict=True))
 
 
 def test_without_a_fault_every_test_passes(statuses):

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
+import planting
 import pytest
 
 if not hasattr(os, "fork"):
     pytest.skip("rules are broken in forked processes", allow_module_level=True)
 
-ARM = "test_arm.py"
-APPLY = "test_apply.py"
-STOPPED = "test_apply_stopped.py"
-WAKE = "test_wake.py"
-RACES = "test_wake_races.py"
-TIMER = "test_wake_timer.py"
-TIMEOUTS = "test_wake_timeouts.py"
-ORDERS = "test_interleavings.py"
-INTERVENE = "test_intervene.py"
-CONTROL = "test_control.py"
-EXECUTE = "test_execute.py"
-LOADER = "test_action_loader.py"
-REHEARSAL = "test_rehearsal.py"
-BACKEND = "test_backend.py"
+ARM = "protocol/test_arm.py"
+APPLY = "protocol/test_apply.py"
+STOPPED = "protocol/test_apply_stopped.py"
+WAKE = "protocol/test_wake.py"
+RACES = "protocol/test_wake_races.py"
+TIMER = "protocol/test_wake_timer.py"
+TIMEOUTS = "protocol/test_wake_timeouts.py"
+ORDERS = "protocol/test_interleavings.py"
+INTERVENE = "protocol/test_intervene.py"
+CONTROL = "protocol/test_control.py"
+EXECUTE = "protocol/test_execute.py"
+LOADER = "protocol/test_action_loader.py"
+REHEARSAL = "protocol/test_rehearsal.py"
+BACKEND = "protocol/test_backend.py"
 
 # The rule: the module that holds it, its text, what stands there instead, and the tests that notice, each alone.
 RULES = {
@@ -60,7 +57,7 @@ RULES = {
         "minute = wake_at.replace(second=0, microsecond=0)",
         [
             f"{ARM}::test_a_moment_ahead_is_rounded_up_to_a_minute",
-            "test_faults_of_the_original.py::test_due_at_half_past_a_minute_fires_after_it",
+            "protocol/test_faults_of_the_original.py::test_due_at_half_past_a_minute_fires_after_it",
         ],
     ),
     "leave what may be on its way": (
@@ -151,9 +148,9 @@ RULES = {
     ),
     "the order of commits is guarded": (
         "apply",
-        "if commit is not None and not request.is_ancestor(commit, request.commit):",
+        "if last is not None and not is_ancestor(last, commit):",
         "if False:",
-        ["test_apply_refused.py::test_a_commit_that_does_not_come_after_the_last_is_refused"],
+        ["protocol/test_apply_refused.py::test_a_commit_that_does_not_come_after_the_last_is_refused"],
     ),
     "earliest effect first": (
         "apply",
@@ -497,16 +494,8 @@ CASES = dict(_cases())
 @pytest.fixture(scope="module")
 def statuses():
     """Return how pytest ended in each case."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
-    answer = subprocess.run(
-        [sys.executable, Path(__file__).with_name("planting.py")],
-        input=json.dumps(list(CASES.values())),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(zip(CASES, json.loads(answer.stdout), strict=True))
+    answers = planting.statuses(list(CASES.values()), "-p", "no:hypothesispytest")
+    return dict(zip(CASES, answers, strict=True))
 
 
 def test_unbroken_every_test_passes(statuses):

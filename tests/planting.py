@@ -1,8 +1,9 @@
-"""Run tests with one rule of the protocols broken; a program of its own, started by test_protocol_broken_on_purpose.py.
+"""Run tests with one fault planted in one module each; a program of its own, started by `statuses`.
 
-It reads a list of `[module, text, replacement, tests]` from stdin as JSON, and writes the exit statuses of pytest
-in the same order. Each is a process forked from this one, which has imported pytest but nothing of slowsched: the
-rule is broken when the module is first imported.
+It reads a list of `[module, text, replacement, tests]` from stdin as JSON, the tests by their paths from here, and
+writes the exit statuses of pytest in the same order; its own arguments are more options for pytest. Each case is a
+process forked from this one, which has imported pytest but nothing of slowsched: the fault is in place when the
+module is first imported.
 """
 
 from __future__ import annotations
@@ -12,22 +13,34 @@ import importlib.machinery
 import json
 import os
 import signal
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import hypothesis.stateful  # noqa: F401 - imported once, before the forks, as pytest is
 import pytest
 
 FOLDER = Path(__file__).parent
-PACKAGE = FOLDER.parent.parent / "slowsched"
-QUICKLY = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain", "--tb=no")
-NOT_APPLICABLE = 100  # the text is not there, or not once: the rule must be broken anew
+PACKAGE = FOLDER.parent / "slowsched"
+QUICKLY = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=no")
+NOT_APPLICABLE = 100  # the text is not there, or not once: the fault must be described anew
 NOT_RUN = 101  # pytest itself did not run
-SECONDS_MAX = 40  # a broken rule may make a loop endless
+SECONDS_MAX = 60  # a fault may make a loop endless
 
 
-class _Broken(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
-    """Finds and loads the one module in which the rule is broken."""
+def statuses(cases: list, *options: str) -> list[int]:
+    """Return how pytest ended in each case; a case without a text has no fault."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
+    program = [sys.executable, __file__, *options]
+    answer = subprocess.run(
+        program, input=json.dumps(cases), env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(answer.stdout)
+
+
+class _Planted(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+    """Finds and loads the one module that has the fault, and neither reads nor writes compiled files."""
 
     def __init__(self, name: str, path: Path, source: str) -> None:
         super().__init__(name, str(path))
@@ -44,14 +57,16 @@ class _Broken(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader
 
 
 def _run(module: str, text: str, replacement: str, tests: list[str]) -> int:
-    """Run some tests with one rule broken, in this process."""
+    """Run some tests with one fault planted, in this process; with no text, without a fault."""
     path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
     source = path.read_text(encoding="utf-8")
-    if source.count(text) != 1 and text != replacement:
-        return NOT_APPLICABLE
-    sys.meta_path.insert(0, _Broken(f"slowsched.{module}", path, source.replace(text, replacement)))
+    if text:
+        if source.count(text) != 1:
+            return NOT_APPLICABLE
+        source = source.replace(text, replacement)
+    sys.meta_path.insert(0, _Planted(f"slowsched.{module}", path, source))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        return int(pytest.main([*QUICKLY, *(str(FOLDER / name) for name in tests)]))
+        return int(pytest.main([*QUICKLY, *sys.argv[1:], *(str(FOLDER / name) for name in tests)]))
 
 
 def _started(case: list) -> int:
