@@ -115,15 +115,13 @@ def compare(
     """
     summaries: dict[str, Summary | Unreadable] = {each.id: each for each in live}
     pending = sum(1 for each in summaries.values() if _is_pending(each, owner))
-    unknown = set(named - summaries.keys())
+    unknown = named - summaries.keys()
     differing: list[Declared] = []
     foreign: list[Declared] = []
     known: set[str] = set()
     unchanged = done = 0
     wakes: list[datetime] = []
     for each in _by_batches(declared):
-        if unknown:
-            unknown.discard(each.task.id)
         row = summaries.pop(each.task.id, None)
         if isinstance(row, Summary):
             if row.owner != owner:
@@ -138,22 +136,35 @@ def compare(
         differing.append(each)
         if row is not None:
             known.add(each.task.id)
-    gone = [each.id for each in summaries.values() if isinstance(each, Summary) and _may_go(each, owner)]
-    kept = [each for each in summaries.values() if isinstance(each, Summary) and not _may_go(each, owner)]
-    wakes += [each.wake_at for each in kept if each.wake_at is not None]
-    unreadable = [each for each in summaries.values() if isinstance(each, Unreadable)]
-    return Comparison(
+    return replace(
+        _without_file(summaries.values(), owner, wakes),
         differing=tuple(differing),
-        gone=tuple(gone),
         foreign=tuple(foreign),
-        unreadable=tuple(sorted(unreadable, key=lambda each: each.id)),
         known=frozenset(known),
         desired=len(differing) + unchanged + done,
         unchanged=unchanged,
         done=done,
         pending=pending,
-        rest_wake=min(wakes, default=None),
-        unknown=tuple(sorted(unknown)),
+        unknown=tuple(sorted(unknown.difference(each.task.id for each in differing))),
+    )
+
+
+def _without_file(rows: Iterable[Summary | Unreadable], owner: str, wakes: Sequence[datetime]) -> Comparison:
+    """Return what the rows without a file come to; `wakes` are those of the rows that their files leave as they are."""
+    gone: list[str] = []
+    unreadable: list[Unreadable] = []
+    rest_wakes = list(wakes)
+    for row in rows:
+        if isinstance(row, Unreadable):
+            unreadable.append(row)
+        elif _may_go(row, owner):
+            gone.append(row.id)
+        elif row.wake_at is not None:
+            rest_wakes.append(row.wake_at)
+    return Comparison(
+        gone=tuple(gone),
+        unreadable=tuple(sorted(unreadable, key=lambda each: each.id)),
+        rest_wake=min(rest_wakes, default=None),
     )
 
 
