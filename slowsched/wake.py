@@ -1,9 +1,8 @@
 """One wake of the worker: agenda -> claim -> arm -> execute -> settle -> arm.
 
-What becomes of a row is decided in `lifecycle`, and written in `agenda_walk` and `settling`; here is the
-order of things, and the bounds: claim only what can finish, arm before executing, settle each attempt on its
-own, walk again until nothing is left that this wake looks after. docs/architecture.md says what each step
-is for.
+What becomes of a row is decided in `lifecycle`, and written in `agenda_walk` and `settling`; here is the order of
+things, and the bounds: claim only what can finish, arm before executing, settle each attempt on its own, walk
+again until nothing is left that this wake looks after. docs/architecture.md says what each step is for.
 """
 
 from __future__ import annotations
@@ -312,7 +311,6 @@ class _Wake:
         return self._armed
 
     def _report(self) -> WakeReport:
-        left = self._left()
         return WakeReport(
             environment=self._backend.environment,
             now=self._began,
@@ -321,7 +319,7 @@ class _Wake:
             dead=tuple(self._tally.dead),
             deferred=tuple(self._tally.deferred),
             unreadable=tuple(self._tally.unreadable),
-            left=left,
+            left=self._left(),  # before the errors: it may add one
             armed=self._minute(),
             timer_error=self._timer_error,
             paused=self._paused,
