@@ -1,34 +1,35 @@
 """Carry out a plan: lock, check, plan, write, always arm, record the commit, report.
 
 Convergent: whatever stops it half-way, running it again finishes the work. What is refused (unsafe,
-locked, stale) writes nothing, the timer included. Reading a plan for show (`read_plan`) takes no lock.
+locked, stale) writes nothing, the timer included.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from slowsched.arm import arm
-from slowsched.control import ApplyLock, Holder, owner_control
+from slowsched.control import ApplyLock, Holder
 from slowsched.errors import BackendError, LockedError, LockLostError, ProblemsError, StoreError
 from slowsched.lifecycle import not_before
+from slowsched.live_plan import out_of_order, read_plan
 from slowsched.model import Change, ChangeKind, Conflict, Plan, Refusal, Row
-from slowsched.plan import PlanOptions, PlanSetting, compare, make_plan
+from slowsched.plan import PlanOptions
 from slowsched.reports import ApplyReport, ApplyResult, ApplyStatus, Result
 from slowsched.store.base import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from slowsched.backend import Backend
-    from slowsched.model import Declared, OwnerControl, Problem
+    from slowsched.model import Declared, OwnerControl
 
-__all__ = ["ApplyRequest", "apply", "read_plan"]
+__all__ = ["ApplyRequest", "apply"]
 
 # Writes between two looks at the lock and the stop signal: at eight at once and 15 s a call they take
 # under a minute, far less than half of the lock's lease.
@@ -62,43 +63,6 @@ class ApplyRequest:
     stop: Callable[[], bool] = never
     on_plan: Callable[[Plan], None] = lambda _plan: None
     on_progress: Callable[[int, int], None] = lambda _done, _all: None
-
-
-def read_plan(
-    backend: Backend,
-    declared: Iterable[Declared],
-    *,
-    commit: str | None,
-    options: PlanOptions,
-    problems: Callable[[], Sequence[Problem]] = tuple,
-    is_ancestor: Callable[[str, str], bool] | None = None,
-) -> Plan:
-    """Make the plan as of now: one pass over the declared tasks, one paged read of the rows.
-
-    `declared` may be a stream; `problems` is asked after its end for what was found in the files. With
-    `is_ancestor` (as in `ApplyRequest`) the plan says whether the order of commits refuses it.
-
-    Raises:
-        UsageError: `options` names a task that nobody has.
-        StoreError, TimerError: the backend did not answer.
-    """
-    now = backend.clock()
-    comparison = compare(declared, backend.store.rows(), backend.owner, options.named)
-    rows = backend.store.get_many(comparison.ids) if comparison.ids else {}
-    setting = PlanSetting(
-        environment=backend.environment,
-        owner=backend.owner,
-        commit=commit,
-        now=now,
-        lead=backend.timer.lead,
-        delivery=backend.timer.delivery,
-        armed=backend.timer.armed(),
-    )
-    plan = make_plan(comparison, rows, setting, options, problems())
-    if commit is None or is_ancestor is None:
-        return plan
-    refusal = _out_of_order(owner_control(backend.store.control(), backend.owner), commit, is_ancestor)
-    return plan if refusal is None else replace(plan, refused=(refusal, *plan.refused))
 
 
 class _RefusedError(Exception):
@@ -159,22 +123,10 @@ def _release(lock: ApplyLock) -> None:
         lock.release()
 
 
-def _out_of_order(before: OwnerControl, commit: str, is_ancestor: Callable[[str, str], bool]) -> Refusal | None:
-    """Refuse a commit that does not come after what was applied last, or was being applied."""
-    for word, last in (("applied", before.applied), ("being applied", before.applying)):
-        if last is not None and not is_ancestor(last, commit):
-            message = (
-                f"commit {last[:12]} was {word} last and does not come before {commit[:12]}: "
-                "apply a commit that contains it, or say --allow-rollback"
-            )
-            return Refusal(code="rollback", message=message)
-    return None
-
-
 def _guard_order(before: OwnerControl, request: ApplyRequest) -> None:
     if request.commit is None or request.allow_rollback:
         return
-    refusal = _out_of_order(before, request.commit, request.is_ancestor)
+    refusal = out_of_order(before, request.commit, request.is_ancestor)
     if refusal is not None:
         raise _RefusedError(ApplyStatus.REFUSED, (refusal,))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from slowsched.backend import Backend
     from slowsched.store.base import Store
 
-__all__ = ["LOCK_LEASE", "ApplyLock", "Holder", "owner_control", "pause", "resume", "unlock"]
+__all__ = ["LOCK_LEASE", "ApplyLock", "Holder", "pause", "resume", "unlock"]
 
 LOCK_LEASE = timedelta(minutes=10)
 LOCK_POLL_SECONDS = 2.0
@@ -36,11 +36,6 @@ class Holder:
 
     name: str
     url: str | None = None
-
-
-def owner_control(control: Control, owner: str) -> OwnerControl:
-    """Return what the control row keeps of an owner; empty when it never applied."""
-    return control.owners.get(owner, OwnerControl())
 
 
 def _update(store: Store, change: Callable[[Control], Control]) -> Control:
@@ -87,11 +82,11 @@ class ApplyLock:
                     raise
                 self._backend.sleep(min(LOCK_POLL_SECONDS, left))
             else:
-                return owner_control(control, self._backend.owner)
+                return control.of(self._backend.owner)
 
     def _taken(self, control: Control) -> Control:
         now = self._backend.clock()
-        mine = owner_control(control, self._backend.owner)
+        mine = control.of(self._backend.owner)
         if mine.lock is not None and mine.lock.lease_end + CLOCK_SKEW > now:
             raise LockedError(_held_by(mine.lock), hint="wait for it (--lock-timeout 5m), or `slowsched unlock`")
         self._lease_end = now + LOCK_LEASE
@@ -145,7 +140,7 @@ class ApplyLock:
         _update(self._backend.store, changed)
 
     def _mine(self, control: Control) -> OwnerControl:
-        mine = owner_control(control, self._backend.owner)
+        mine = control.of(self._backend.owner)
         if mine.lock is None:
             raise LockLostError("the apply lock was taken away while this apply held it", hint="run it again")
         if mine.lock.token != self._token:
@@ -165,13 +160,13 @@ def _to_the_second(moment: datetime) -> str:
 
 def unlock(backend: Backend) -> Lock | None:
     """Take the owner's apply lock away from whoever holds it; returns the lock, None when there was none."""
-    lock = owner_control(backend.store.control(), backend.owner).lock
+    lock = backend.store.control().of(backend.owner).lock
     if lock is None:
         return None
     token = lock.token
 
     def unlocked(control: Control) -> Control:
-        mine = owner_control(control, backend.owner)
+        mine = control.of(backend.owner)
         if mine.lock is not None and mine.lock.token != token:
             raise LockedError(_held_by(mine.lock), hint="it was taken a moment ago: look again")
         return _with_owner(control, backend.owner, replace(mine, lock=None))

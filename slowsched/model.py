@@ -303,6 +303,10 @@ class Control:
     not_before: datetime | None = None
     owners: Mapping[str, OwnerControl] = field(default_factory=dict)
 
+    def of(self, owner: str) -> OwnerControl:
+        """Return what is kept of an owner; empty when it never applied."""
+        return self.owners.get(owner, OwnerControl())
+
 
 # --- what an attempt came to -----------------------------------------------------------------------
 

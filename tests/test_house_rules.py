@@ -34,7 +34,7 @@ LAYERS = """
     sqlite_file  store/  timer/  backend                the ports and their adapters
     execute  action_loader                              the team's code, for the worker only
 
-    arm  control  apply                                 rows are written, then the timer
+    arm  live_plan  control  apply                      rows are written, then the timer
     agenda_walk  settling  wake  rehearsal  intervene
 
     git  config  task_paths  zones  repository          a work tree -> the tasks that it declares

@@ -163,7 +163,7 @@ class _Apply:
         emit(f"{plan_text(plan, applying=True, **text_style(self._settings, stream))}\n", stream)
 
     def _read_plan(self, backend: Backend, declared: Sequence[Declared]) -> Plan:
-        from slowsched.apply import read_plan
+        from slowsched.live_plan import read_plan
 
         plan = read_plan(backend, declared, commit=self._commit, options=self._options)
         if plan.problems:

@@ -74,10 +74,10 @@ def unlock_command(settings: Settings, yes: bool) -> Status:
     An apply that still runs and finds its lock gone stops, with status 4.
     """
     from slowsched.cli.loading import open_environment
-    from slowsched.control import owner_control, unlock
+    from slowsched.control import unlock
 
     with open_environment(settings) as backend:
-        lock = owner_control(backend.store.control(), backend.owner).lock
+        lock = backend.store.control().of(backend.owner).lock
         if lock is None:
             note(settings, "There is no apply lock.")
             return Status.DONE

@@ -53,8 +53,8 @@ def plan_command(
     Nothing is written, no lock is taken, and the team's code is not imported. It ends with the status
     that apply would end with: 1 for a late task, a conflict or a problem in a file, 3 when refused.
     """
-    from slowsched.apply import read_plan
     from slowsched.cli.loading import read_config, scanning
+    from slowsched.live_plan import read_plan
     from slowsched.wiring import open_backend
 
     config = read_config()

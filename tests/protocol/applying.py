@@ -6,7 +6,6 @@ from protocol.fakes import declared
 from values import COMMIT, OWNER
 
 from slowsched.apply import ApplyRequest, apply
-from slowsched.control import owner_control
 
 
 def applied(scene, tasks, **request):
@@ -21,7 +20,7 @@ def results(report):
 
 def mine(scene):
     """Return what the control row keeps of the scene's owner."""
-    return owner_control(scene.control(), OWNER)
+    return scene.control().of(OWNER)
 
 
 def writes(scene):

@@ -9,10 +9,10 @@ from protocol.applying import applied, many, mine, results, writes
 from protocol.fakes import EVENTBRIDGE, NOW, SECOND, a_scene, declared, due
 from values import COMMIT, DAY, MINUTE, OWNER, a_claim, a_row
 
-from slowsched.apply import read_plan
 from slowsched.canonical import digests
 from slowsched.control import LOCK_LEASE
 from slowsched.errors import StoreError, TimerError
+from slowsched.live_plan import read_plan
 from slowsched.model import ChangeKind, OwnerControl, Row, Source, State
 from slowsched.plan import PlanOptions
 from slowsched.reports import ApplyReport, ApplyResult, ApplyStatus, Result

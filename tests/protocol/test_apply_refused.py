@@ -9,9 +9,9 @@ from protocol.applying import applied, mine
 from protocol.fakes import EVENTBRIDGE, a_scene, declared, due
 from values import COMMIT, MINUTE, OWNER
 
-from slowsched.apply import read_plan
 from slowsched.control import ApplyLock, Holder
 from slowsched.errors import GitError, ProblemsError, StoreError, UsageError
+from slowsched.live_plan import read_plan
 from slowsched.model import Control, OwnerControl
 from slowsched.plan import PlanOptions
 from slowsched.reports import ApplyStatus

@@ -9,7 +9,7 @@ import pytest
 from protocol.fakes import EVENTBRIDGE, NOW, SECOND, a_scene, due
 from values import MINUTE, OWNER
 
-from slowsched.control import LOCK_LEASE, UPDATE_TRIES, ApplyLock, Holder, owner_control, pause, resume, unlock
+from slowsched.control import LOCK_LEASE, UPDATE_TRIES, ApplyLock, Holder, pause, resume, unlock
 from slowsched.errors import LockedError, LockLostError, StoreError, TimerError, UsageError
 from slowsched.lifecycle import CLOCK_SKEW
 from slowsched.model import Control, Lock, OwnerControl, Pause
@@ -31,7 +31,7 @@ def a_lock(**overrides):
 
 def mine(scene):
     """Return what the control row keeps of the scene's owner."""
-    return owner_control(scene.control(), OWNER)
+    return scene.control().of(OWNER)
 
 
 def taken(scene):

@@ -12,8 +12,9 @@ from protocol.fakes import EVENTBRIDGE, NOW, SECOND, a_scene, declared, due, tol
 from repositories import a_repository, task_text
 from values import COMMIT, MINUTE, a_retry, at
 
-from slowsched.apply import ApplyRequest, apply, read_plan
+from slowsched.apply import ApplyRequest, apply
 from slowsched.execute import Runner
+from slowsched.live_plan import read_plan
 from slowsched.model import State
 from slowsched.plan import PlanOptions
 from slowsched.repository import Scan
