@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -238,9 +238,11 @@ class Row:
         return self.task.id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What one paged read tells of a row: enough to see whether a plan would change it."""
+class Summary(NamedTuple):
+    """What one paged read tells of a row: enough to see whether a plan would change it.
+
+    A tuple, unlike all other values: a plan makes one for every row of the table.
+    """
 
     id: str
     owner: str
