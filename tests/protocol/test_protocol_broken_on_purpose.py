@@ -147,7 +147,7 @@ RULES = {
         [f"{APPLY}::test_a_failed_write_is_told_and_the_rest_goes_on"],
     ),
     "the order of commits is guarded": (
-        "apply",
+        "live_plan",
         "if last is not None and not is_ancestor(last, commit):",
         "if False:",
         ["protocol/test_apply_refused.py::test_a_commit_that_does_not_come_after_the_last_is_refused"],
