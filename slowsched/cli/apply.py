@@ -165,7 +165,9 @@ class _Apply:
     def _read_plan(self, backend: Backend, declared: Sequence[Declared]) -> Plan:
         from slowsched.live_plan import read_plan
 
-        plan = read_plan(backend, declared, commit=self._commit, options=self._options)
+        # With the order of commits, so that nobody is asked about what would then be refused.
+        is_ancestor = None if self._allow_rollback else partial(comes_before, self._config)
+        plan = read_plan(backend, declared, commit=self._commit, options=self._options, is_ancestor=is_ancestor)
         if plan.problems:
             raise ProblemsError(plan.problems)
         return plan

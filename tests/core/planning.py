@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from values import COMMIT, DAY, DUE, OWNER, a_declared, a_place
+from values import COMMIT, DAY, DUE, OWNER, a_declared, a_place, summary_of
 
 from slowsched.decision import Allowance, decide
 from slowsched.lifecycle import Applier
@@ -31,16 +31,7 @@ LATE_MESSAGE = (
 
 def summary(row: Row | Unreadable) -> Summary | Unreadable:
     """Return what one paged read tells of a row."""
-    if isinstance(row, Unreadable):
-        return row
-    return Summary(
-        id=row.id,
-        owner=row.owner,
-        state=row.state,
-        task_digest=row.digests.task,
-        wake_at=row.wake_at,
-        expires_at=row.expires_at,
-    )
+    return row if isinstance(row, Unreadable) else summary_of(row)
 
 
 def setting(**overrides: Any) -> PlanSetting:
