@@ -32,6 +32,22 @@ def test_apply_asks_and_takes_no_for_an_answer(run, declare):
     assert rows(run) == []
 
 
+def test_apply_asks_nobody_about_a_rollback(shop, run, declare):
+    """What the order of commits refuses is said at once, not after a yes."""
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    declare("a")
+    subprocess.run([*git, "init", "-q"], cwd=shop, check=True)
+    for message in ("one", "two"):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", message], cwd=shop, check=True)
+    assert run("apply").status == 0
+    declare("b")
+    subprocess.run([*git, "checkout", "-q", "HEAD~1"], cwd=shop, check=True)
+    terminal = Terminal("apply")
+    assert terminal.end() == 3
+    assert "[y/N]" not in terminal.shown
+    assert rows(run) == ["a"]
+
+
 def test_apply_asks_and_does_it(run, declare):
     """Yes applies, and the report follows; a second time there is nothing to ask."""
     declare("a")
