@@ -35,6 +35,7 @@ from slowsched.model import (
 from slowsched.store.attributes import (
     NewerFormatError,
     check_format,
+    decode_moment,
     is_unicode,
     lossy,
     present,
@@ -50,7 +51,7 @@ from slowsched.store.attributes import (
 from slowsched.timing import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "CONTROL_ATTRIBUTES",
@@ -80,7 +81,7 @@ SUMMARY_ATTRIBUTES = (
     "expires_at",
     "format",
 )
-"""The attributes that `decode_summary` needs; a store that keeps them first reads the least."""
+"""The attributes whose values `decode_summary` takes, in this order; a store that keeps them first reads the least."""
 
 ROW_ATTRIBUTES = (
     *SUMMARY_ATTRIBUTES,
@@ -162,8 +163,26 @@ def decode_row(item: Mapping[str, Any]) -> Row | Unreadable:
         return _unreadable(item, error)
 
 
-def decode_summary(item: Mapping[str, Any]) -> Summary | Unreadable:
-    """Return the summary of a row from its `SUMMARY_ATTRIBUTES`, or why it cannot be read."""
+def decode_summary(values: Sequence[Any]) -> Summary | Unreadable:
+    """Return the summary of a row from the values of its `SUMMARY_ATTRIBUTES` (None: absent), or why it cannot be read.
+
+    A plan does this for every row: what is as usual is looked at once, all else by the careful way.
+    """
+    task_id, owner, state, task_digest, wake_at, expires_at, found_format = values
+    texts = type(task_id) is type(owner) is type(state) is type(task_digest) is str
+    if not (
+        texts and state in _STATES and expires_at is None and type(found_format) is int and found_format == ROW_FORMAT
+    ):
+        item = {name: value for name, value in zip(SUMMARY_ATTRIBUTES, values, strict=True) if value is not None}
+        return _careful_summary(item)
+    try:
+        wake = None if wake_at is None else decode_moment(wake_at)
+    except ValueError as error:
+        return _unreadable({"id": task_id}, error)
+    return Summary(task_id, owner, _STATES[state], task_digest, wake, None)
+
+
+def _careful_summary(item: Mapping[str, Any]) -> Summary | Unreadable:
     try:
         check_format(item, ROW_FORMAT)
         return Summary(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slowsched.errors import StoreError
 from slowsched.model import Conflict, Control
@@ -53,8 +53,8 @@ class ItemStore(Store):
         """Return the items of these rows, in no order; the ids are distinct and valid Unicode."""
 
     @abstractmethod
-    def _read_summaries(self) -> Iterator[Item]:
-        """Yield at least the `SUMMARY_ATTRIBUTES` of every row, page by page."""
+    def _read_summaries(self) -> Iterator[Sequence[Any]]:
+        """Yield the values of the `SUMMARY_ATTRIBUTES` of every row, None for what is absent, page by page."""
 
     @abstractmethod
     def _read_wake(self, after: str) -> str | None:

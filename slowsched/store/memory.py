@@ -7,9 +7,10 @@ give back. Safe to share between threads.
 from __future__ import annotations
 
 from threading import RLock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from slowsched.store.base import new_write_id
+from slowsched.store.codec import SUMMARY_ATTRIBUTES
 from slowsched.store.items import ItemStore, Refused
 from slowsched.timing import stamp
 
@@ -50,9 +51,9 @@ class MemoryStore(ItemStore):
         with self._lock:
             return [self.items[task_id] for task_id in task_ids if task_id in self.items]
 
-    def _read_summaries(self) -> Iterator[Item]:
+    def _read_summaries(self) -> Iterator[Sequence[Any]]:
         with self._lock:
-            return iter(list(self.items.values()))
+            return iter([[item.get(name) for name in SUMMARY_ATTRIBUTES] for item in self.items.values()])
 
     def agenda(self, until: datetime) -> Iterator[str]:
         """Yield the ids that are due by `until`, as they stand at this call."""

@@ -83,11 +83,11 @@ class SqliteStore(ItemStore):
         for page in self._pages(task_ids):
             yield from map(_ROWS.item, self._file.read(_ROWS.select + _marks(len(page)), page))
 
-    def _read_summaries(self) -> Iterator[Item]:
+    def _read_summaries(self) -> Iterator[Sequence[Any]]:
         last = 0
         while page := self._file.read(_SUMMARIES, (last, self._page_rows)):
             for values in page:
-                yield dict(zip(SUMMARY_ATTRIBUTES, values, strict=False))  # without `seq`
+                yield values[:-1]  # without `seq`
             last = page[-1][-1]
 
     def agenda(self, until: datetime) -> Iterator[str]:

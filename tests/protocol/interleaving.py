@@ -104,7 +104,7 @@ class _ReplayStore(ItemStore):
     def _read_rows(self, task_ids: Sequence[str]) -> Any:
         return self._replay.call("_read_rows", tuple(task_ids))
 
-    def _read_summaries(self) -> Iterator[Item]:
+    def _read_summaries(self) -> Iterator[Sequence[Any]]:
         return iter(self._replay.call("_read_summaries"))
 
     def agenda(self, until: datetime) -> Iterator[str]:
