@@ -34,6 +34,7 @@ __all__ = [
 
 SPEC_BYTES_MAX = 64 * 1024  # of a task's canonical text; an item of DynamoDB holds 400 KB, history included
 
+_HASHER = sha256()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -83,7 +84,9 @@ def _is_exact(literal: str, value: float) -> bool:
 
 def digest(value: Any) -> str:
     """Return the SHA-256, in hex, of a JSON value's canonical text."""
-    return sha256(text(value).encode()).hexdigest()
+    hasher = _HASHER.copy()  # a new one would look up its algorithm each time
+    hasher.update(text(value).encode())
+    return hasher.hexdigest()
 
 
 def digests(task: Task) -> Digests:

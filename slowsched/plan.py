@@ -12,9 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from slowsched import canonical
-from slowsched.decision import Allowance, decide
 from slowsched.errors import UsageError
-from slowsched.lifecycle import Applier
 from slowsched.model import (
     Change,
     ChangeKind,
@@ -34,6 +32,8 @@ from slowsched.timing import soonest, target
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
+
+    from slowsched.lifecycle import Applier
 
 __all__ = ["Comparison", "LateChoice", "PlanOptions", "PlanSetting", "compare", "make_plan"]
 
@@ -73,6 +73,8 @@ class PlanSetting:
     @property
     def applier(self) -> Applier:
         """Who would write the rows."""
+        from slowsched.lifecycle import Applier  # noqa: PLC0415 - for what differs only, as below
+
         earliest = soonest(self.now, self.lead)
         return Applier(owner=self.owner, commit=self.commit, now=self.now, soonest=earliest)
 
@@ -114,7 +116,7 @@ def compare(
     `named` are ids that the caller has something to say about.
     """
     summaries: dict[str, Summary | Unreadable] = {each.id: each for each in live}
-    pending = sum(1 for each in summaries.values() if _is_pending(each, owner))
+    pending = sum([_is_pending(each, owner) for each in summaries.values()])
     unknown = named - summaries.keys()
     differing: list[Declared] = []
     foreign: list[Declared] = []
@@ -229,6 +231,10 @@ def _decided(
     comparison: Comparison, rows: Mapping[str, Row | Unreadable], setting: PlanSetting, options: PlanOptions
 ) -> Iterable[tuple[Change | None, Row | Unreadable | None]]:
     """Yield what was decided on each task that differs, beside the row that it was decided on."""
+    if not (comparison.differing or comparison.gone):
+        return
+    from slowsched.decision import Allowance, decide  # noqa: PLC0415 - a plan without changes starts sooner without
+
     allowance = Allowance(late=options.late, supersede=options.supersede)
     pairs: list[tuple[Declared | None, str]] = [(each, each.task.id) for each in comparison.differing]
     pairs += [(None, task_id) for task_id in comparison.gone]
