@@ -17,6 +17,7 @@ from slowsched.model import Document, Problem
 from slowsched.resources import schema_text
 from slowsched.source_text import read_bytes
 from slowsched.task_file import DEFAULTS, Defaults, Violation, read_defaults
+from slowsched.timer.settings import TimerSettings
 from slowsched.wording import did_you_mean, problem, shown
 from slowsched.yaml_reader import locate, read
 
@@ -25,21 +26,10 @@ if TYPE_CHECKING:
 
     Way = tuple[str | int, ...]
 
-__all__ = ["CONFIG_NAME", "Config", "Environment", "TimerSettings", "load_config", "own_schema", "place_in_config"]
+__all__ = ["CONFIG_NAME", "Config", "Environment", "load_config", "own_schema", "place_in_config"]
 
 CONFIG_NAME = "slowsched.yaml"
 LOCAL = "local"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimerSettings:
-    """Which timer an `aws` environment has, `rule` or `schedule`, and what a schedule needs besides."""
-
-    kind: str
-    name: str
-    group: str | None = None
-    target_arn: str | None = None
-    role_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

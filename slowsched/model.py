@@ -44,6 +44,7 @@ __all__ = [
     "Summary",
     "Task",
     "Unreadable",
+    "Worker",
 ]
 
 
@@ -297,13 +298,26 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """What a worker that nobody can look at says of itself: its slowsched, the format it writes, its actions, sorted."""
+
+    slowsched: str
+    row_format: int
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """The one control row of a table; `version` is 0 when it was never written."""
+    """The one control row of a table; `version` is 0 when it was never written.
+
+    `worker` is what the function on AWS last said of itself; None where there is none.
+    """
 
     version: int = 0
     pause: Pause | None = None
     not_before: datetime | None = None
     owners: Mapping[str, OwnerControl] = field(default_factory=dict)
+    worker: Worker | None = None
 
     def of(self, owner: str) -> OwnerControl:
         """Return what is kept of an owner; empty when it never applied."""

@@ -54,7 +54,8 @@ CREATE TABLE task_rows (
 CREATE INDEX agenda ON task_rows (wake_at, id) WHERE wake_at IS NOT NULL;
 CREATE TABLE control (
     id TEXT PRIMARY KEY,
-    format INTEGER, version INTEGER NOT NULL, write_id TEXT, paused TEXT, not_before TEXT, owners TEXT
+    format INTEGER, version INTEGER NOT NULL, write_id TEXT, paused TEXT, not_before TEXT, owners TEXT,
+    worker TEXT
 );
 CREATE TABLE timer (id TEXT PRIMARY KEY, armed TEXT NOT NULL);
 PRAGMA application_id = {APPLICATION_ID};

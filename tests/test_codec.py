@@ -29,6 +29,7 @@ from slowsched.model import (
     Summary,
     Task,
     Unreadable,
+    Worker,
 )
 from slowsched.store.codec import (
     CONTROL_ATTRIBUTES,
@@ -339,6 +340,7 @@ CONTROL = Control(
     pause=Pause(by="somebody", at=DUE),
     not_before=DUE,
     owners={"acme/shop/local": OwnerControl(applied=COMMIT)},
+    worker=Worker(slowsched="0.1.0", row_format=1, actions=("APPLY_SALE", "NOTE")),
 )
 
 
@@ -351,6 +353,7 @@ def test_the_control_row_is_flat_text_and_whole_numbers() -> None:
         "paused": '{"at":"2030-01-01T00:00:00.000000Z","by":"somebody"}',
         "not_before": "2030-01-01T00:00:00.000000Z",
         "owners": f'{{"acme/shop/local":{{"applied":"{COMMIT}"}}}}',
+        "worker": '{"actions":["APPLY_SALE","NOTE"],"row_format":1,"slowsched":"0.1.0"}',
     }
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from values import a_retry
 
-from slowsched.config import Config, Environment, TimerSettings, load_config, own_schema, place_in_config
+from slowsched.config import Config, Environment, load_config, own_schema, place_in_config
+from slowsched.timer.settings import TimerSettings
 from slowsched.errors import ConfigError
 from slowsched.task_file import Defaults
 

@@ -31,7 +31,8 @@ LAYERS = """
     yaml_plain  yaml_quick  yaml_reader
     resources  json_schema_words  json_schema           documents x schemas -> what is wrong with them
 
-    sqlite_file  store/  timer/  backend                the ports and their adapters
+    sqlite_file  aws_failures  aws  clock               files, accounts, time
+    store/  timer/  backend                             the ports and their adapters
     execute  action_loader                              the team's code, for the worker only
 
     arm  live_plan  control  apply                      rows are written, then the timer
@@ -39,7 +40,7 @@ LAYERS = """
 
     git  config  task_paths  zones  repository          a work tree -> the tasks that it declares
     starter
-    wiring                                              names the concrete classes
+    aws_backend  wiring                                 name the concrete classes
     cli/                                                parses arguments, calls one use case, renders
     __init__  __main__                                  what a team imports, what a shell runs
 """
@@ -58,8 +59,8 @@ IMPURE_CALLS = frozenset({"now", "utcnow", "today", "open", "print", "input", "_
 
 # A library, and the modules that own it: nobody else knows that it exists.
 OWNERS: Mapping[str, frozenset[str]] = {
-    "boto3": frozenset(),
-    "botocore": frozenset(),
+    "boto3": frozenset({"aws"}),
+    "botocore": frozenset({"aws"}),
     "click": frozenset({"cli/"}),
     "jsonschema": frozenset({"json_schema_words"}),
     "jsonschema_rs": frozenset({"json_schema", "json_schema_words"}),

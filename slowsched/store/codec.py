@@ -31,6 +31,7 @@ from slowsched.model import (
     Summary,
     Task,
     Unreadable,
+    Worker,
 )
 from slowsched.store.attributes import (
     NewerFormatError,
@@ -100,7 +101,7 @@ ROW_ATTRIBUTES = (
     "spec",
 )
 
-CONTROL_ATTRIBUTES = ("format", "version", "write_id", "paused", "not_before", "owners")
+CONTROL_ATTRIBUTES = ("format", "version", "write_id", "paused", "not_before", "owners", "worker")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -301,6 +302,8 @@ def encode_control(control: Control, write_id: str) -> Item:
     if control.not_before is not None:
         item["not_before"] = stamp(control.not_before)
     item["owners"] = lossy({name: _owner_document(owner) for name, owner in control.owners.items()})
+    if control.worker is not None:
+        item["worker"] = lossy(_worker_document(control.worker))
     return item
 
 
@@ -317,6 +320,7 @@ def decode_control(item: Mapping[str, Any]) -> Control:
             pause=None if item.get("paused") is None else _pause(read_object(item, "paused")),
             not_before=read_optional_moment(item, "not_before"),
             owners={name: _owner(owner) for name, owner in read_object(item, "owners").items()},
+            worker=None if item.get("worker") is None else _worker(read_object(item, "worker")),
         )
     except NewerFormatError as error:
         raise StoreError(f"the control row cannot be read: {error}", hint="upgrade slowsched here") from error
@@ -327,6 +331,18 @@ def decode_control(item: Mapping[str, Any]) -> Control:
 def _pause(document: Mapping[str, Any]) -> Pause:
     return Pause(
         by=read_text(document, "by"), at=read_moment(document, "at"), reason=read_optional_text(document, "reason")
+    )
+
+
+def _worker_document(worker: Worker) -> dict[str, Any]:
+    return {"slowsched": worker.slowsched, "row_format": worker.row_format, "actions": list(worker.actions)}
+
+
+def _worker(document: Mapping[str, Any]) -> Worker:
+    return Worker(
+        slowsched=read_text(document, "slowsched"),
+        row_format=read_count(document, "row_format"),
+        actions=tuple(str(name) for name in document["actions"]),
     )
 
 

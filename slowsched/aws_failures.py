@@ -1,0 +1,141 @@
+"""What an exception of botocore means to a person: what happened, and the way out.
+
+Told by the name of the exception and by the code of the answer, so that nothing of botocore is imported to
+look at an error, and no service is called.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Failure", "explained", "is_missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What happened, in a sentence that goes on after "cannot ...:", and what to do about it."""
+
+    what: str
+    way_out: str
+
+
+_LOG_IN = "log in again (`aws sso login`, or whatever gives you credentials), and run it again"
+_CREDENTIALS = "set AWS_PROFILE or AWS_ACCESS_KEY_ID, `aws sso login`, or give the CI job a role"
+_NETWORK = "look at the network and at `region` and AWS_ENDPOINT_URL; nothing more was written, run it again"
+_LATER = "nothing more was written: run it again later; if it goes on, look at the table's limits and who else uses it"
+_REGION = "name `region` for this environment in slowsched.yaml, or set AWS_REGION"
+_CLOCK = "set this machine's clock (it must be within five minutes of AWS's), and run it again"
+
+# By the name of an exception that never reached AWS, or never got an answer.
+_LOCAL = {
+    "NoCredentialsError": Failure(what="there are no AWS credentials", way_out=_CREDENTIALS),
+    "PartialCredentialsError": Failure(what="the AWS credentials are incomplete", way_out=_CREDENTIALS),
+    "CredentialRetrievalError": Failure(what="the AWS credentials could not be fetched", way_out=_LOG_IN),
+    "NoRegionError": Failure(what="there is no AWS region", way_out=_REGION),
+    "InvalidRegionError": Failure(what="the AWS region is no region", way_out=_REGION),
+    "ProfileNotFound": Failure(
+        what="the AWS profile does not exist", way_out="correct AWS_PROFILE, or write that profile"
+    ),
+    "SSOError": Failure(what="the AWS single sign-on has no valid session", way_out=_LOG_IN),
+    "HTTPClientError": Failure(what="AWS does not answer", way_out=_NETWORK),
+    "ConnectionError": Failure(what="AWS cannot be reached", way_out=_NETWORK),
+}
+
+_EXPIRED = Failure(what="the AWS credentials have expired", way_out=_LOG_IN)
+_INVALID = Failure(what="AWS does not know these credentials", way_out=_CREDENTIALS)
+_THROTTLED = Failure(what="AWS throttles the calls, again and again", way_out=_LATER)
+_BROKEN = Failure(what="AWS has a failure of its own, again and again", way_out=_LATER)
+
+# By the code of an answer.
+_ANSWERS = {
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "UnrecognizedClientException": _INVALID,
+    "InvalidClientTokenId": _INVALID,
+    "InvalidAccessKeyId": _INVALID,
+    "MissingAuthenticationToken": _INVALID,
+    "MissingAuthenticationTokenException": _INVALID,
+    "IncompleteSignature": _INVALID,
+    "RequestExpired": Failure(what="the clocks differ", way_out=_CLOCK),
+    "RequestInTheFuture": Failure(what="the clocks differ", way_out=_CLOCK),
+    "RequestTimeTooSkewed": Failure(what="the clocks differ", way_out=_CLOCK),
+    "InternalFailure": _BROKEN,
+    "InternalServerError": _BROKEN,
+    "InternalException": _BROKEN,
+    "ServiceUnavailable": _BROKEN,
+    "ConcurrentModificationException": Failure(what="somebody else changes it at this moment", way_out="run it again"),
+    "LimitExceededException": Failure(what="a limit of the account is reached", way_out="have the quota raised"),
+    "RequestLimitExceeded": _THROTTLED,
+    "SlowDown": _THROTTLED,
+}
+_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+_MISSING = frozenset({"ResourceNotFoundException", "ResourceNotFound"})
+_SERVER_FAULT = 500
+
+# "User: arn:... is not authorized to perform: dynamodb:PutItem on resource: arn:... because ..."
+_MAY_NOT = re.compile(r"not authorized to perform: (?P<action>[\w:*-]+)(?: on resource: (?P<resource>\S+))?")
+
+
+def explained(error: BaseException) -> Failure | None:
+    """Return what an exception of botocore means; None for what is no matter of AWS, but a fault of the program."""
+    answer = getattr(error, "response", None)
+    if isinstance(answer, dict) and isinstance(answer.get("Error"), dict):
+        return _answered(answer)
+    for kind in type(error).__mro__:
+        found = _LOCAL.get(kind.__name__) if kind.__module__.startswith("botocore.") else None
+        if found is not None:
+            return Failure(what=f"{found.what} ({_line(error)})", way_out=found.way_out)
+    return None
+
+
+def is_missing(error: BaseException) -> bool:
+    """Say whether an answer says that the thing asked for does not exist."""
+    answer = getattr(error, "response", None)
+    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _MISSING
+
+
+def _answered(answer: dict[str, Any]) -> Failure:
+    code, message = str(answer["Error"].get("Code", "")), _line(answer["Error"].get("Message", ""))
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _DENIED:
+        return _denied(message)
+    if code in _MISSING:
+        return Failure(what=f"it does not exist ({message or code})", way_out=_missing_way_out())
+    if code in _SIGNATURE:
+        late = "expired" in message or "not yet current" in message
+        return Failure(what=f"the clocks differ ({message})", way_out=_CLOCK) if late else _said(_INVALID, message)
+    if code in _ANSWERS:
+        return _said(_ANSWERS[code], message)
+    if "Throttl" in code or code == "ProvisionedThroughputExceededException":
+        return _said(_THROTTLED, message)
+    if status >= _SERVER_FAULT:
+        return _said(_BROKEN, message)
+    return Failure(what=f"AWS answers {code}: {message}", way_out="`slowsched doctor` looks for what is wrong")
+
+
+def _said(failure: Failure, message: str) -> Failure:
+    return Failure(what=f"{failure.what} ({message})", way_out=failure.way_out) if message else failure
+
+
+def _denied(message: str) -> Failure:
+    found = _MAY_NOT.search(message)
+    if found is None:
+        return Failure(what=f"these credentials may not do it ({message})", way_out=_grant("it"))
+    where = f" on {found['resource']}" if found["resource"] else ""
+    return Failure(what=f"these credentials may not {found['action']}{where}", way_out=_grant(found["action"]))
+
+
+def _grant(action: str) -> str:
+    return f"use the role that terraform/ makes for this, or let this one do {action}"
+
+
+def _missing_way_out() -> str:
+    return "look at region, table and timer of this environment in slowsched.yaml; terraform/ makes what is missing"
+
+
+def _line(text: object) -> str:
+    """Return a message as one line."""
+    return " ".join(str(text).split())
