@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from slowsched.aws_failures import explained
-from slowsched.errors import BackendError, StoreError, UsageError
+from slowsched.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,9 +148,9 @@ class Account:
 
 @contextmanager
 def aws_errors(kind: type[BackendError], doing: str) -> Iterator[None]:
-    """Let the caller see what botocore raises as an error of the store or the timer; `doing` says what could not be done.
+    """Let the caller see what botocore raises as an error of the store or the timer.
 
-    `doing` begins with a verb: "read the table 'slowsched'".
+    `doing` says what could not be done, from the verb on: "read the table 'slowsched'".
 
     Raises:
         BackendError: of `kind`, with what happened and the way out.

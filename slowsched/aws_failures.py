@@ -46,6 +46,11 @@ _LOCAL = {
 _EXPIRED = Failure(what="the AWS credentials have expired", way_out=_LOG_IN)
 _INVALID = Failure(what="AWS does not know these credentials", way_out=_CREDENTIALS)
 _THROTTLED = Failure(what="AWS throttles the calls, again and again", way_out=_LATER)
+_CLOCKS = Failure(what="the clocks differ", way_out=_CLOCK)
+_GONE = Failure(
+    what="it does not exist",
+    way_out="look at region, table and timer of this environment in slowsched.yaml; terraform/ makes what is missing",
+)
 _BROKEN = Failure(what="AWS has a failure of its own, again and again", way_out=_LATER)
 
 # By the code of an answer.
@@ -58,24 +63,26 @@ _ANSWERS = {
     "MissingAuthenticationToken": _INVALID,
     "MissingAuthenticationTokenException": _INVALID,
     "IncompleteSignature": _INVALID,
-    "RequestExpired": Failure(what="the clocks differ", way_out=_CLOCK),
-    "RequestInTheFuture": Failure(what="the clocks differ", way_out=_CLOCK),
-    "RequestTimeTooSkewed": Failure(what="the clocks differ", way_out=_CLOCK),
+    "RequestExpired": _CLOCKS,
+    "RequestInTheFuture": _CLOCKS,
+    "RequestTimeTooSkewed": _CLOCKS,
     "InternalFailure": _BROKEN,
     "InternalServerError": _BROKEN,
     "InternalException": _BROKEN,
     "ServiceUnavailable": _BROKEN,
     "ConcurrentModificationException": Failure(what="somebody else changes it at this moment", way_out="run it again"),
     "LimitExceededException": Failure(what="a limit of the account is reached", way_out="have the quota raised"),
+    "ProvisionedThroughputExceededException": _THROTTLED,
     "RequestLimitExceeded": _THROTTLED,
     "SlowDown": _THROTTLED,
+    "ResourceNotFound": _GONE,
+    "ResourceNotFoundException": _GONE,
 }
 _SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
-_MISSING = frozenset({"ResourceNotFoundException", "ResourceNotFound"})
 _SERVER_FAULT = 500
 
-# "User: arn:... is not authorized to perform: dynamodb:PutItem on resource: arn:... because ..."
+# As IAM says it, of every service: who, then this, then why.
 _MAY_NOT = re.compile(r"not authorized to perform: (?P<action>[\w:*-]+)(?: on resource: (?P<resource>\S+))?")
 
 
@@ -94,7 +101,7 @@ def explained(error: BaseException) -> Failure | None:
 def is_missing(error: BaseException) -> bool:
     """Say whether an answer says that the thing asked for does not exist."""
     answer = getattr(error, "response", None)
-    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _MISSING
+    return isinstance(answer, dict) and _ANSWERS.get(answer.get("Error", {}).get("Code")) is _GONE
 
 
 def _answered(answer: dict[str, Any]) -> Failure:
@@ -102,22 +109,16 @@ def _answered(answer: dict[str, Any]) -> Failure:
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _DENIED:
         return _denied(message)
-    if code in _MISSING:
-        return Failure(what=f"it does not exist ({message or code})", way_out=_missing_way_out())
+    known = _ANSWERS.get(code)
     if code in _SIGNATURE:
-        late = "expired" in message or "not yet current" in message
-        return Failure(what=f"the clocks differ ({message})", way_out=_CLOCK) if late else _said(_INVALID, message)
-    if code in _ANSWERS:
-        return _said(_ANSWERS[code], message)
-    if "Throttl" in code or code == "ProvisionedThroughputExceededException":
-        return _said(_THROTTLED, message)
-    if status >= _SERVER_FAULT:
-        return _said(_BROKEN, message)
+        known = _CLOCKS if "expired" in message or "not yet current" in message else _INVALID
+    elif "Throttl" in code:
+        known = _THROTTLED
+    elif known is None and status >= _SERVER_FAULT:
+        known = _BROKEN
+    if known is not None:
+        return Failure(what=f"{known.what} ({message or code})", way_out=known.way_out)
     return Failure(what=f"AWS answers {code}: {message}", way_out="`slowsched doctor` looks for what is wrong")
-
-
-def _said(failure: Failure, message: str) -> Failure:
-    return Failure(what=f"{failure.what} ({message})", way_out=failure.way_out) if message else failure
 
 
 def _denied(message: str) -> Failure:
@@ -130,10 +131,6 @@ def _denied(message: str) -> Failure:
 
 def _grant(action: str) -> str:
     return f"use the role that terraform/ makes for this, or let this one do {action}"
-
-
-def _missing_way_out() -> str:
-    return "look at region, table and timer of this environment in slowsched.yaml; terraform/ makes what is missing"
 
 
 def _line(text: object) -> str:

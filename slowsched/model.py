@@ -299,7 +299,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """What a worker that nobody can look at says of itself: its slowsched, the format it writes, its actions, sorted."""
+    """What a worker that nobody can look at says of itself: its slowsched, the format of its rows, its actions."""
 
     slowsched: str
     row_format: int

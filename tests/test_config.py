@@ -9,9 +9,9 @@ import pytest
 from values import a_retry
 
 from slowsched.config import Config, Environment, load_config, own_schema, place_in_config
-from slowsched.timer.settings import TimerSettings
 from slowsched.errors import ConfigError
 from slowsched.task_file import Defaults
+from slowsched.timer.settings import TimerSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
