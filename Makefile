@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready-for-development
 BENCH := $(VENV)/.ready-for-benchmarks
+EMULATORS := .emulators/.ready
 
 # The pure core, whose branches are covered to the last (docs/architecture.md).
 CORE := slowsched/errors.py,slowsched/model.py,slowsched/reports.py,slowsched/wording.py,slowsched/timing.py,slowsched/canonical.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/plan.py,slowsched/render/*
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format format-check lint types coverage bench dist clean
+.PHONY: help demo test check format format-check lint types coverage bench dist emulators clean
 
 help:
 	@echo "make demo    the main job, from a task file to its recorded outcome, on the embedded backend"
@@ -19,6 +20,7 @@ help:
 	@echo "make check   format, lint, types, tests with coverage: what CI runs"
 	@echo "make bench   speed and memory beside their floors"
 	@echo "make format  put the code in order"
+	@echo "make emulators  what the tests of the AWS parts run against, in .emulators/"
 	@echo "make dist    a wheel and a source archive in dist/"
 
 $(BIN)/python:
@@ -71,8 +73,14 @@ $(BENCH): $(INSTALLED)
 bench: $(BENCH)
 	$(BIN)/python benchmarks/run.py
 
+# Emulators of AWS and Terraform, apart from our own environment. What a machine lacks is named, and left out.
+emulators: $(EMULATORS)
+
+$(EMULATORS): $(addprefix tests/emulators/,install.sh requirements.txt package.json) constraints.txt
+	@PYTHON='$(PYTHON)' sh tests/emulators/install.sh
+
 dist: $(READY)
 	$(BIN)/python -m build --outdir dist
 
 clean:
-	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .emulators build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

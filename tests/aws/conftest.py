@@ -1,0 +1,12 @@
+"""What the tests of the AWS parts share: emulators on loopback."""
+
+from __future__ import annotations
+
+from emulators.fixtures import (
+    boto,
+    dynamodb_local_endpoint,
+    ministack_endpoint,
+    pytest_runtest_makereport,
+)
+
+__all__ = ["boto", "dynamodb_local_endpoint", "ministack_endpoint", "pytest_runtest_makereport"]
