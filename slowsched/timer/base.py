@@ -54,6 +54,9 @@ class Timer(ABC):
     def armed(self) -> datetime | None:
         """Return the minute that the timer is set to, for people (plan, doctor); None when never set.
 
+        One that was disabled, or edited by hand to what is no single minute, is none either: no plan fails for
+        it, and the next arming puts it right.
+
         Raises:
             TimerError: the backend did not answer.
         """

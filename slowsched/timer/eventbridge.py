@@ -38,6 +38,9 @@ __all__ = [
 
 DESCRIPTION = "slowsched: the next moment anything is due"
 
+# What Terraform begins with (terraform/module/timer.tf), and what therefore stands for "never set".
+NEVER = datetime(2199, 1, 1, tzinfo=UTC)
+
 # Somebody else changed it in the same instant, and nothing was written: the rests before the next tries.
 RESTS = (0.2, 0.5, 1.0)
 
@@ -117,7 +120,7 @@ class EventBridgeTimer(Timer):
             TimerError: it does not exist, or AWS did not answer.
         """
         answer = self._existing("read")
-        return self._moment(answer) if _is_enabled(answer) else None
+        return self._set_to(answer) if _is_enabled(answer) else None
 
     def inspect(self) -> TimerState:
         """Return all that can be told of it; that it does not exist is a state, and no error.
@@ -135,7 +138,7 @@ class EventBridgeTimer(Timer):
             arn=answer["Arn"],
             enabled=_is_enabled(answer),
             expression=answer.get("ScheduleExpression"),
-            moment=self._moment(answer),
+            moment=self._set_to(answer),
             description=answer.get("Description"),
             targets=tuple(_target(each) for each in self._targets(answer)),
         )
@@ -173,6 +176,10 @@ class EventBridgeTimer(Timer):
                 else:
                     return
             self._put(client, moment, self._found)
+
+    def _set_to(self, answer: dict[str, Any]) -> datetime | None:
+        moment = self._moment(answer)
+        return None if moment == NEVER else moment
 
     def _existing(self, verb: str) -> dict[str, Any]:
         answer = self._described(verb)

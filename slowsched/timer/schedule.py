@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEDULE_INPUT", "ScheduleTimer"]
 
-SCHEDULE_INPUT = '{"source": "slowsched.schedule"}'  # what the function is told
+# What the function is told: to the byte what Terraform's `jsonencode` writes, which would else set it anew.
+SCHEDULE_INPUT = '{"source":"slowsched.schedule"}'
 
 _WINDOW = {"Mode": "OFF"}
 _KEPT_OF_SCHEDULE = ("KmsKeyArn",)

@@ -1,0 +1,60 @@
+"""The environment of a process that works on AWS, or on what stands for it, and what such a test makes there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from emulators.fixtures import ACCOUNT, REGION
+
+from slowsched.aws import Account
+from slowsched.timer.schedule import SCHEDULE_INPUT
+
+if TYPE_CHECKING:
+    import pytest
+
+# What the two timers begin with before anybody sets them, as terraform/module has it.
+FAR_CRON = "cron(0 0 1 1 ? 2199)"
+FAR_AT = "at(2199-01-01T00:00:00)"
+
+
+def variables(endpoint: str, **others: str) -> dict[str, str]:
+    """Return the variables of a process whose AWS is an emulator; nothing of this machine's own configuration."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": ACCOUNT,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        **others,
+    }
+
+
+def account_on(endpoint: str, monkeypatch: pytest.MonkeyPatch, **others: str) -> Account:
+    """Return the account of an emulator, as the environment tells slowsched of it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in variables(endpoint, **others).items():
+        monkeypatch.setenv(name, value)
+    return Account()
+
+
+def make_rule(events: Any, name: str, expression: str = FAR_CRON) -> None:
+    """Make a rule as Terraform does, without a target."""
+    events.put_rule(Name=name, ScheduleExpression=expression, State="ENABLED", Description="made")
+
+
+def make_schedule(scheduler: Any, name: str, target_arn: str, role_arn: str, **others: Any) -> None:
+    """Make a schedule as Terraform does, in the group `default`."""
+    scheduler.create_schedule(
+        **{
+            "Name": name,
+            "GroupName": "default",
+            "ScheduleExpression": FAR_AT,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": target_arn, "RoleArn": role_arn, "Input": SCHEDULE_INPUT},
+            **others,
+        }
+    )
