@@ -43,7 +43,8 @@ class Walked:
     """What a walk came to.
 
     `written` are the decisions that stand in their rows now; `errors` tells of single rows, `failure` is what
-    ended the walk. `complete` says whether every due row that can be read was handled.
+    ended the walk, `conflicts` counts writes that others were quicker with. `complete` says whether every due row
+    that can be read was handled.
     """
 
     written: tuple[Taken, ...]
@@ -51,6 +52,7 @@ class Walked:
     errors: tuple[str, ...]
     failure: StoreError | None
     complete: bool
+    conflicts: int
 
     @property
     def claimed(self) -> list[Taken]:
@@ -95,6 +97,7 @@ class Agenda:
             errors=tuple(walking.errors),
             failure=failure,
             complete=walking.complete and failure is None,
+            conflicts=walking.conflicts,
         )
 
 
@@ -109,6 +112,7 @@ class _Walking:
         self.written: list[Taken] = []
         self.unreadable: list[str] = []
         self.errors: list[str] = []
+        self.conflicts = 0
         self.complete = True
 
     def go(self, due: Iterator[str]) -> None:
@@ -153,6 +157,7 @@ class _Walking:
                 if isinstance(answer, StoreError):
                     raise answer
                 if isinstance(answer, Conflict):
+                    self.conflicts += 1
                     won = self._take_again(step, answer.found)
             except StoreError as error:
                 self.complete = False

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from slowsched.backend import Backend
+    from slowsched.model import Control
 
-__all__ = ["ROUNDS_MAX", "Armed", "arm"]
+__all__ = ["ROUNDS_MAX", "Armed", "Look", "arm"]
 
 ROUNDS_MAX = 8  # somebody else changed the earliest wake between two looks, so many times in a row
 
@@ -32,25 +33,35 @@ class Armed:
     rounds: int
 
 
-def arm(backend: Backend, next_wake: Callable[[], datetime | None] | None = None) -> Armed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What arming goes by, as strongly consistent reads found it: the control row, and the earliest wake."""
+
+    control: Control
+    wake_at: datetime | None
+
+
+def arm(backend: Backend, next_wake: Callable[[], datetime | None] | None = None, *, seen: Look | None = None) -> Armed:
     """Set the timer for the next moment that the worker is needed, and verify that it still is.
 
     `next_wake` returns that moment by a strongly consistent read; without it, the store's. A worker
-    gives its own, which leaves out what it looks after itself.
+    gives its own, which leaves out what it looks after itself. `seen` is what the caller saw a moment ago,
+    after its own writes, and takes the place of the first look; the look after a write is always made.
 
     Raises:
         StoreError, TimerError: the backend did not answer, or the earliest wake would not hold still.
     """
-    look = next_wake or backend.store.next_wake
+    next_wake = next_wake or backend.store.next_wake
     written: datetime | None = None
     for rounds in range(1, ROUNDS_MAX + 1):
-        minute = _wanted(backend, look)
+        minute = _wanted(backend, seen or _look(backend, next_wake))
+        seen = None
         if minute is None or (written is None and minute < backend.clock() + backend.timer.near):
             return Armed(moment=written, rounds=rounds)
         # Always written: what a describe call says may be stale, and a write in flight may be undone.
         backend.timer.arm(minute)
         written = minute
-        if _wanted(backend, look) == minute:
+        if _wanted(backend, _look(backend, next_wake)) == minute:
             return Armed(moment=written, rounds=rounds)
     raise TimerError(
         f"the earliest wake changed {ROUNDS_MAX} times while the timer was set",
@@ -58,12 +69,15 @@ def arm(backend: Backend, next_wake: Callable[[], datetime | None] | None = None
     )
 
 
-def _wanted(backend: Backend, look: Callable[[], datetime | None]) -> datetime | None:
+def _look(backend: Backend, next_wake: Callable[[], datetime | None]) -> Look:
+    return Look(control=backend.store.control(), wake_at=next_wake())
+
+
+def _wanted(backend: Backend, look: Look) -> datetime | None:
     """Return the minute that the timer should be set to now; None to leave it."""
-    control = backend.store.control()
-    wake_at = look()
-    if wake_at is None or control.pause is not None:
+    if look.wake_at is None or look.control.pause is not None:
         return None
-    if control.not_before is not None:
-        wake_at = max(wake_at, control.not_before)
+    wake_at = look.wake_at
+    if look.control.not_before is not None:
+        wake_at = max(wake_at, look.control.not_before)
     return target(wake_at, backend.clock(), lead=backend.timer.lead, delivery=backend.timer.delivery)

@@ -6,6 +6,7 @@ no write that the lease might not outlast.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from slowsched.backend import Backend
+    from slowsched.model import Worker
     from slowsched.store.base import Store
 
-__all__ = ["LOCK_LEASE", "ApplyLock", "Holder", "pause", "resume", "unlock"]
+__all__ = ["LOCK_LEASE", "ApplyLock", "Holder", "announce", "pause", "resume", "unlock"]
 
 LOCK_LEASE = timedelta(minutes=10)
 LOCK_POLL_SECONDS = 2.0
@@ -146,6 +148,16 @@ class ApplyLock:
         if mine.lock.token != self._token:
             raise LockLostError(f"the apply lock was lost: {_held_by(mine.lock)}", hint="run it again after that")
         return mine
+
+
+def announce(store: Store, control: Control, worker: Worker) -> None:
+    """Write into the control row what a worker says of itself, where it says something new.
+
+    Nothing waits for it: what fails here is tried again by the next wake.
+    """
+    if control.worker != worker:
+        with suppress(StoreError):
+            store.put_control(replace(control, worker=worker, version=control.version + 1), control.version)
 
 
 def _held_by(lock: Lock) -> str:

@@ -53,8 +53,9 @@ class Attempt:
     logger: logging.LoggerAdapter[logging.Logger] = field(repr=False, compare=False)
 
     @classmethod
-    def of_row(cls, row: Row, environment: str, deadline: datetime) -> Attempt:
-        """Make the attempt that a claimed row is about to have."""
+    def of_row(cls, row: Row, deadline: datetime) -> Attempt:
+        """Make the attempt that a claimed row is about to have; its environment is the last part of the row's owner."""
+        environment = row.owner.rpartition("/")[2]
         key = f"{environment}/{row.id}@{rfc3339(row.task.due)}#{row.generation}"
         context = {"task_id": row.id, "attempt": row.attempt, "idempotency_key": key}
         return cls(

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from slowsched.model import ChangeKind, OutcomeKind, Pause, Refusal, State
 
@@ -84,6 +84,8 @@ class WakeReport:
 
     `paused` and `not_before` say why a wake did nothing; `would_run` is filled by a rehearsal
     (`--dry-run`) in place of attempts; `errors` are calls of the backend that failed on the way.
+    `oldest_overdue` is how long the longest waiting of what is left has been due; `conflicts` counts writes
+    that others were quicker with, `arm_rounds` how often the timer was looked after.
     """
 
     environment: str
@@ -101,3 +103,6 @@ class WakeReport:
     not_before: datetime | None = None
     errors: tuple[str, ...] = ()
     interrupted: bool = False
+    oldest_overdue: timedelta | None = None
+    conflicts: int = 0
+    arm_rounds: int = 0

@@ -32,6 +32,7 @@ class Settled:
     row: Row | None
     message: str | None = None
     error: str | None = None
+    conflicts: int = 0
 
     @property
     def needs_worker(self) -> bool:
@@ -59,11 +60,13 @@ class Settled:
 def settle(backend: Backend, claimed: Row, finished: Finished, hosted_until: datetime | None) -> Settled:
     """Write the outcome of the attempt for which the row was claimed; a backend that fails is in the result."""
     found: Row | Unreadable | None = claimed
+    conflicts = 0
     error: str | None = None
     try:
-        for _ in range(CONFLICT_TRIES):
+        while conflicts < CONFLICT_TRIES:
             if not isinstance(found, Row):
-                return Settled(row=None, message="its row is gone or cannot be read: the outcome was not recorded")
+                message = "its row is gone or cannot be read: the outcome was not recorded"
+                return Settled(row=None, message=message, conflicts=conflicts)
             settled = lifecycle.settle(
                 found,
                 finished.token,
@@ -74,14 +77,17 @@ def settle(backend: Backend, claimed: Row, finished: Finished, hosted_until: dat
                 hosted_until=hosted_until,
             )
             if settled is None and lifecycle.was_settled(found, claimed, finished.outcome):
-                return Settled(row=found)  # by this process: the answer was lost, and an edit came after it
+                # By this process: the answer was lost, and an edit came after it.
+                return Settled(row=found, conflicts=conflicts)
             if settled is None:
-                return Settled(row=found, message="superseded while it ran: the outcome was not recorded")
+                message = "superseded while it ran: the outcome was not recorded"
+                return Settled(row=found, message=message, conflicts=conflicts)
             answer = backend.store.put(settled, found.version)
             if answer is None:
-                return Settled(row=settled)
+                return Settled(row=settled, conflicts=conflicts)
+            conflicts += 1
             found = answer.found
     except StoreError as failure:
         error = f"{claimed.id}: {failure}"
     message = "the outcome could not be recorded: it is attempted again after its lease"
-    return Settled(row=None, message=message, error=error)
+    return Settled(row=None, message=message, error=error, conflicts=conflicts)

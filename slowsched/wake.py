@@ -13,7 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from slowsched.agenda_walk import Agenda, Walk
-from slowsched.arm import arm
+from slowsched.arm import Look, arm
+from slowsched.control import announce
 from slowsched.errors import BackendError, StoreError
 from slowsched.execute import Attempt
 from slowsched.lifecycle import CLOCK_SKEW, LEASE_MARGIN, Step
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from slowsched.backend import Backend
     from slowsched.execute import Finished, Runner
     from slowsched.lifecycle import Taken
-    from slowsched.model import Control, Outcome, Pause, Row
+    from slowsched.model import Control, Outcome, Pause, Row, Worker
     from slowsched.reports import AttemptReport
 
 __all__ = ["WORKER_BUDGET", "WakeRequest", "idle_report", "wake"]
@@ -41,11 +42,15 @@ POLL_SECONDS = 1.0  # how soon a wake that waits notices that it is to stop, or 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeRequest:
-    """How long a wake may take, how many attempts it may begin, and who tells it to stop."""
+    """How long a wake may take, how many attempts it may begin, and who tells it to stop.
+
+    `announce` is what the worker says of itself in the control row, where nobody can look at it otherwise.
+    """
 
     budget: timedelta = WORKER_BUDGET
     limit: int | None = None
     stop: Callable[[], bool] = lambda: False
+    announce: Worker | None = None
 
 
 def wake(backend: Backend, runner: Runner, request: WakeRequest | None = None) -> WakeReport:
@@ -54,9 +59,12 @@ def wake(backend: Backend, runner: Runner, request: WakeRequest | None = None) -
     Raises:
         StoreError: the backend did not answer at all; later failures are in the report's `errors`.
     """
+    request = request or WakeRequest()
     control = backend.store.control()
+    if request.announce is not None:
+        announce(backend.store, control, request.announce)
     idle = idle_report(backend, control)
-    return _Wake(backend, runner, request or WakeRequest()).run() if idle is None else idle
+    return _Wake(backend, runner, request, control).run() if idle is None else idle
 
 
 def idle_report(backend: Backend, control: Control) -> WakeReport | None:
@@ -88,6 +96,8 @@ class _Tally:
     deferred: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    conflicts: int = 0
+    arm_rounds: int = 0
 
     def add(self, walked: Walked) -> None:
         """Add what a walk came to."""
@@ -96,12 +106,20 @@ class _Tally:
         self.dead += walked.ids(Step.REFUSE)
         self.unreadable += walked.unreadable
         self.errors += walked.errors
+        self.conflicts += walked.conflicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """When a row that no walk has seen needs the worker first; None: none does."""
+
+    moment: datetime | None
 
 
 class _Wake:
     """The state of one wake. `run` is the story; every other method is one step of it."""
 
-    def __init__(self, backend: Backend, runner: Runner, request: WakeRequest) -> None:
+    def __init__(self, backend: Backend, runner: Runner, request: WakeRequest, control: Control) -> None:
         self._backend = backend
         self._runner = runner
         self._request = request
@@ -113,8 +131,11 @@ class _Wake:
         self._started = 0
         self._walked_until = self._began
         self._horizon = self._began + self._near  # up to here nobody but this wake looks after what becomes due
+        self._control = control  # as it was read last
         self._walks = 0
         self._complete = False  # whether the last walk handled every due row that can be read
+        self._next: _Next | None = None  # what was found out since the last write of a row
+        self._polled = False  # whether a second was given to what was started last, without asking the store
         self._stopped = False  # the store fell silent, or somebody paused: claim nothing more
         self._paused: Pause | None = None
         self._not_before: datetime | None = None
@@ -157,8 +178,12 @@ class _Wake:
 
     def _walk(self) -> list[Taken]:
         """Go through what is due, earliest first, and return what was claimed."""
-        self._complete = False
-        if not self._may_claim() or not self._may_go_on():
+        self._next = None
+        may_claim = self._may_claim()
+        if may_claim and self._complete and self._nothing_due():
+            return []
+        self._complete, self._next = False, None
+        if self._stopped or not may_claim or not self._may_go_on():
             return []
         now = self._backend.clock()
         places = self._runner.free
@@ -176,6 +201,21 @@ class _Wake:
         self._started += len(walked.claimed)
         return walked.claimed
 
+    def _nothing_due(self) -> bool:
+        """Say whether nothing became due since the last walk, which handled all that was: one read in place of two.
+
+        With a lead nobody writes a row for a moment that has passed; without one anybody may.
+        """
+        if not self._backend.timer.lead:
+            return False
+        now = self._backend.clock()
+        moment = self._next_moment()
+        if self._stopped or (moment is not None and moment <= now):
+            return False
+        self._walked_until = now
+        self._horizon = max(self._horizon, now)
+        return True
+
     def _may_go_on(self) -> bool:
         """Look whether somebody paused since this wake began; `wake` itself looked before the first walk."""
         if self._walks:
@@ -184,6 +224,7 @@ class _Wake:
             except StoreError as error:
                 self._stop_claiming(error)
                 return False
+            self._control = control
             waits = _waits(control, self._backend.clock())
             self._paused, self._not_before = control.pause, control.not_before if waits else None
             self._stopped = waits or control.pause is not None
@@ -201,16 +242,18 @@ class _Wake:
                 self._tally.errors.append(f"{each.row.id}: the claim took too long: attempted again after its lease")
                 continue
             self._claimed[each.token] = each.row
-            attempt = Attempt.of_row(each.row, self._backend.environment, now + timeout)
-            self._runner.start(each.token, each.row, attempt, timeout)
+            self._runner.start(each.token, each.row, Attempt.of_row(each.row, now + timeout), timeout)
+            self._polled = False
 
     def _settle(self, finished: list[Finished]) -> bool:
         """Write what attempts came to, each on its own; says whether any of their rows needs the worker again."""
         unfinished = False
+        self._next = None
         own = [each for each in finished if each.token in self._claimed]  # not of a wake that was cut off
         for row, each in [(self._claimed.pop(each.token), each) for each in own]:
             settled = settle(self._backend, row, each, self._hosted_until(row, each.outcome))
             unfinished = unfinished or settled.needs_worker
+            self._tally.conflicts += settled.conflicts
             self._tally.attempts.append(settled.report(row, each))
             if settled.dead:
                 self._tally.dead.append(row.id)
@@ -239,17 +282,22 @@ class _Wake:
         return self._backend.clock() + self._near < self._end
 
     def _next_moment(self) -> datetime | None:
-        """Return when a row that no walk has seen needs the worker first."""
-        try:
-            return self._backend.store.next_wake(self._walked_until)
-        except StoreError as error:
-            self._stop_claiming(error)
-            return None
+        """Return when a row that no walk has seen needs the worker first; one read between two walks."""
+        if self._next is None:
+            try:
+                self._next = _Next(moment=self._backend.store.next_wake(self._walked_until))
+            except StoreError as error:
+                self._stop_claiming(error)
+                return None
+        return self._next.moment
 
     def _seconds_to_next(self) -> float | None:
         """Return how long to wait for an outcome before the next walk; None: until there is one."""
         if not self._goes_on():
             return None
+        if not self._polled:
+            self._polled = True  # most actions are over in a second, and a look at the store has its price
+            return POLL_SECONDS
         waits = [] if self._backend.timer.lead else [POLL_SECONDS]  # without a lead anybody may write for this moment
         moment = self._next_moment()
         if moment is not None:
@@ -275,8 +323,11 @@ class _Wake:
         goes_on = self._goes_on()
         if goes_on:
             self._horizon = max(self._horizon, now + self._near)
-        first = self._backend.store.next_wake(self._horizon)
-        leaves = not self._complete if goes_on else next(self._agenda.due(self._horizon), None) is not None
+        store, leaves = self._backend.store, goes_on and not self._complete
+        first = store.next_wake(self._horizon if goes_on else None)
+        if not goes_on and first is not None and first <= self._horizon:
+            leaves = next(self._agenda.due(self._horizon), None) is not None
+            first = store.next_wake(self._horizon)
         if not leaves:
             return first
         soonest = self._not_before or self._backend.soonest()
@@ -284,24 +335,37 @@ class _Wake:
 
     def _arm(self) -> None:
         try:
-            self._armed = arm(self._backend, self._unattended).moment or self._armed
-            self._timer_error = None
+            armed = arm(self._backend, self._unattended, seen=Look(control=self._control, wake_at=self._seen()))
         except BackendError as error:
             self._timer_error = str(error)
+        else:
+            self._armed = armed.moment or self._armed
+            self._timer_error = None
+            self._tally.arm_rounds += armed.rounds
+
+    def _seen(self) -> datetime | None:
+        """Return the same as `_unattended`, from the last look at the store where that was enough to tell."""
+        known = None if self._goes_on() or not self._complete else self._next
+        if known is None or (known.moment is not None and known.moment <= self._horizon):
+            return self._unattended()
+        return known.moment
 
     def _stop_claiming(self, error: StoreError) -> None:
         self._stopped = True
         self._tally.errors.append(str(error))
 
-    def _left(self) -> int:
-        """Count the due rows that this wake did not get to."""
+    def _left(self) -> tuple[int, timedelta | None]:
+        """Count the due rows that this wake did not get to, and say for how long the first of them has been due."""
         if self._complete:
-            return 0
+            return 0, None
+        now = self._backend.clock()
         try:
-            return sum(1 for _ in self._agenda.due(self._backend.clock()))
+            left = sum(1 for _ in self._agenda.due(now))
+            oldest = self._backend.store.next_wake() if left else None
         except StoreError as error:
             self._stop_claiming(error)
-            return 0
+            return 0, None
+        return left, None if oldest is None or oldest > now else now - oldest
 
     def _minute(self) -> datetime | None:
         """Return what the timer is set to, as far as is known."""
@@ -311,6 +375,7 @@ class _Wake:
         return self._armed
 
     def _report(self) -> WakeReport:
+        left, oldest_overdue = self._left()  # before the errors: it may add one
         return WakeReport(
             environment=self._backend.environment,
             now=self._began,
@@ -319,11 +384,14 @@ class _Wake:
             dead=tuple(self._tally.dead),
             deferred=tuple(self._tally.deferred),
             unreadable=tuple(self._tally.unreadable),
-            left=self._left(),  # before the errors: it may add one
+            left=left,
             armed=self._minute(),
             timer_error=self._timer_error,
             paused=self._paused,
             not_before=self._not_before,
             errors=tuple(self._tally.errors),
             interrupted=self._request.stop(),
+            oldest_overdue=oldest_overdue,
+            conflicts=self._tally.conflicts,
+            arm_rounds=self._tally.arm_rounds,
         )

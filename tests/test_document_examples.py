@@ -123,7 +123,7 @@ def imports() -> Iterator[None]:
 
 def _attempt(payload: dict[str, Any]) -> Attempt:
     row = a_row(action="PUBLISH_FILM", payload=payload, attempt=1)
-    return Attempt.of_row(row, "local", row.task.due)
+    return Attempt.of_row(row, row.task.due)
 
 
 @pytest.mark.usefixtures("imports")

@@ -18,7 +18,7 @@ from slowsched.execute import MESSAGE_BYTES_MAX, Attempt, Finished, Registry, Ru
 from slowsched.model import Outcome, OutcomeKind
 
 ROW = a_row(attempt=2, generation=3)
-ATTEMPT = Attempt.of_row(ROW, "production", NOW + 30 * SECOND)
+ATTEMPT = Attempt.of_row(ROW, NOW + 30 * SECOND)
 LONG = timedelta(seconds=30)
 SHORT = timedelta(milliseconds=50)
 
@@ -80,12 +80,12 @@ def test_an_attempt_tells_an_action_all_it_needs():
     fields = {name: getattr(ATTEMPT, name) for name in ("task_id", "environment", "number", "due", "deadline")}
     assert fields == {
         "task_id": "some task id",
-        "environment": "production",
+        "environment": "local",
         "number": 2,
         "due": DUE,
         "deadline": NOW + LONG,
     }
-    assert ATTEMPT.idempotency_key == "production/some task id@2030-01-01T00:00:00Z#3"
+    assert ATTEMPT.idempotency_key == "local/some task id@2030-01-01T00:00:00Z#3"
     assert (ATTEMPT.logger.logger.name, dict(ATTEMPT.logger.extra)) == (
         "slowsched.action.APPLY_SALE",
         {"task_id": "some task id", "attempt": 2, "idempotency_key": ATTEMPT.idempotency_key},

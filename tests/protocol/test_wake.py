@@ -62,6 +62,7 @@ def test_a_due_task_is_executed_and_its_outcome_recorded():
             ),
         ),
         armed=NOW + 2 * MINUTE,  # for the end of its lease, should this wake not have come to its end
+        arm_rounds=2,
     )
 
 
@@ -71,10 +72,23 @@ def test_the_order_of_a_wake():
     woken(scene, scene.inline_runner())
     assert scene.wire.calls == [
         *["read control", "read agenda", "read rows", "put a running"],
-        *[*LOOK, "arm 12:02", *LOOK],  # for the end of the lease
-        *["execute a", "read wake", "put a succeeded"],
+        *["read wake", "arm 12:02", *LOOK],  # for the end of the lease
+        *["execute a", "put a succeeded"],
         *["read control", "read agenda"],  # is there more?
-        *[*LOOK, "read agenda", "arm 13:00", *LOOK, "read agenda"],
+        *["read wake", "arm 13:00", *LOOK],
+    ]
+
+
+def test_what_a_wake_reads_on_a_timer_with_a_lead():
+    """Every read is paid for: nine, with a second look after each write of the timer."""
+    scene = a_scene(due(id="a"), due(3600, id="next"), **EVENTBRIDGE)
+    woken(scene, scene.inline_runner())
+    assert scene.wire.calls == [
+        *["read control", "read agenda", "read rows", "put a running"],
+        *["read wake", "arm 12:02", *LOOK],
+        *["execute a", "put a succeeded"],
+        "read wake",  # is there more, now or soon, and what comes next?
+        *["arm 13:00", *LOOK],
     ]
 
 
@@ -114,7 +128,7 @@ def test_an_action_gets_what_it_needs():
 def test_what_is_not_due_is_left_alone():
     """Not one second early; the timer is armed for it."""
     scene = a_scene(due(0.000001))
-    assert woken(scene) == WakeReport(environment="local", now=NOW, armed=NOW + MINUTE)
+    assert woken(scene) == WakeReport(environment="local", now=NOW, armed=NOW + MINUTE, arm_rounds=1)
     assert (scene.row(), scene.timer.writes) == (due(0.000001), [NOW + MINUTE])
 
 
@@ -122,7 +136,7 @@ def test_what_is_not_due_is_left_alone():
 def test_what_needs_nothing_more_is_not_even_seen(state):
     """Such a row is not on the agenda."""
     scene = a_scene(a_row(due=NOW - DAY, state=state))
-    assert woken(scene) == WakeReport(environment="local", now=NOW)
+    assert woken(scene) == WakeReport(environment="local", now=NOW, arm_rounds=1)
     assert "read rows" not in scene.wire.calls
 
 
@@ -428,4 +442,4 @@ def test_a_row_that_is_gone_from_under_the_agenda_is_nothing():
     """It was deleted between two reads."""
     scene = a_scene(due())
     scene.wire.on("read rows", scene.store.items.clear)
-    assert woken(scene) == WakeReport(environment="local", now=NOW)
+    assert woken(scene) == WakeReport(environment="local", now=NOW, arm_rounds=1)

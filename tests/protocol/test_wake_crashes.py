@@ -55,7 +55,7 @@ def test_after_a_worker_died_at_any_step_all_is_done(manners):
         ), step
         assert max(executed.count(task_id) - (task_id == "fails once") for task_id in states) <= 2, step
         step += 1
-    assert step > 40
+    assert step > 30
 
 
 def test_the_timer_covers_what_a_dead_worker_left():
