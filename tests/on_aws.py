@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from emulators.fixtures import ACCOUNT, REGION
 
 from slowsched.aws import Account
+from slowsched.timer.eventbridge import DESCRIPTION
 from slowsched.timer.schedule import SCHEDULE_INPUT
 
 if TYPE_CHECKING:
     import pytest
+
+    from slowsched.timer.settings import TimerSettings
 
 # What the two timers begin with before anybody sets them, as terraform/module has it.
 FAR_CRON = "cron(0 0 1 1 ? 2199)"
@@ -41,20 +44,19 @@ def account_on(endpoint: str, monkeypatch: pytest.MonkeyPatch, **others: str) ->
     return Account()
 
 
-def make_rule(events: Any, name: str, expression: str = FAR_CRON) -> None:
+def make_rule(events: Any, name: str) -> None:
     """Make a rule as Terraform does, without a target."""
-    events.put_rule(Name=name, ScheduleExpression=expression, State="ENABLED", Description="made")
+    events.put_rule(Name=name, ScheduleExpression=FAR_CRON, State="ENABLED", Description=DESCRIPTION)
 
 
-def make_schedule(scheduler: Any, name: str, target_arn: str, role_arn: str, **others: Any) -> None:
-    """Make a schedule as Terraform does, in the group `default`."""
+def make_schedule(scheduler: Any, settings: TimerSettings, **target: Any) -> None:
+    """Make the schedule of the settings as Terraform does; `target` is what else its target has."""
     scheduler.create_schedule(
-        **{
-            "Name": name,
-            "GroupName": "default",
-            "ScheduleExpression": FAR_AT,
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "Target": {"Arn": target_arn, "RoleArn": role_arn, "Input": SCHEDULE_INPUT},
-            **others,
-        }
+        Name=settings.name,
+        GroupName=settings.group or "default",
+        Description=DESCRIPTION,
+        ScheduleExpression=FAR_AT,
+        ScheduleExpressionTimezone="UTC",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": settings.target_arn, "RoleArn": settings.role_arn, "Input": SCHEDULE_INPUT, **target},
     )

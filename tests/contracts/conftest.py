@@ -6,20 +6,35 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from aws.tables import MotoAdapter, TableAdapter
+from emulators.fixtures import (
+    ACCOUNT,
+    REGION,
+    client,
+    dynamodb_local_endpoint,
+    ministack_endpoint,
+    pytest_runtest_makereport,
+    unique_name,
+)
+from on_aws import account_on, make_rule, make_schedule
 
 from slowsched.sqlite_file import SqliteFile
 from slowsched.store.memory import MemoryStore
 from slowsched.store.sqlite import SqliteStore
 from slowsched.timer.memory import MemoryTimer
+from slowsched.timer.rule import RuleTimer
+from slowsched.timer.schedule import ScheduleTimer
+from slowsched.timer.settings import TimerSettings
 from slowsched.timer.sqlite import SqliteTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from slowsched.store.base import Store
     from slowsched.store.codec import Item
     from slowsched.timer.base import Timer
+
+__all__ = ["dynamodb_local_endpoint", "ministack_endpoint", "pytest_runtest_makereport"]  # fixtures of the emulators
 
 PAGE_ROWS = 3  # so that a handful of rows is more than a page
 
@@ -47,7 +62,7 @@ class StoreAdapter(Protocol):
 class MemoryStoreAdapter:
     """The store in memory: one object is the store of everybody."""
 
-    def __init__(self, _: Path) -> None:
+    def __init__(self, _: pytest.FixtureRequest) -> None:
         self._store = MemoryStore()
 
     def open(self) -> Store:
@@ -66,8 +81,8 @@ class MemoryStoreAdapter:
 class SqliteStoreAdapter:
     """The store in a SQLite file: each store has its own connection."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "local.db"
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._path = request.getfixturevalue("tmp_path") / "local.db"
         self._opened: list[SqliteStore] = []
 
     def open(self) -> Store:
@@ -90,13 +105,32 @@ class SqliteStoreAdapter:
             store.close()
 
 
-STORE_ADAPTERS = {"memory": MemoryStoreAdapter, "sqlite": SqliteStoreAdapter}
+def _on_emulator(name: str, *, buckets: int = 1) -> Callable[[pytest.FixtureRequest], StoreAdapter]:
+    def adapter(request: pytest.FixtureRequest) -> StoreAdapter:
+        endpoint = request.getfixturevalue(f"{name}_endpoint")
+        return TableAdapter(endpoint, request.getfixturevalue("monkeypatch"), PAGE_ROWS, buckets=buckets)
+
+    return adapter
+
+
+def _on_moto(request: pytest.FixtureRequest) -> StoreAdapter:
+    return MotoAdapter(request.getfixturevalue("monkeypatch"), PAGE_ROWS)
+
+
+STORE_ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], StoreAdapter]] = {
+    "memory": MemoryStoreAdapter,
+    "sqlite": SqliteStoreAdapter,
+    "moto": _on_moto,
+    "dynamodb-local": _on_emulator("dynamodb_local"),
+    "dynamodb-local, 3 buckets": _on_emulator("dynamodb_local", buckets=3),
+    "ministack": _on_emulator("ministack"),
+}
 
 
 @pytest.fixture(params=STORE_ADAPTERS)
-def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreAdapter]:
+def adapter(request: pytest.FixtureRequest) -> Iterator[StoreAdapter]:
     """Return each adapter in turn, with nothing in it."""
-    adapter = STORE_ADAPTERS[request.param](tmp_path)
+    adapter = STORE_ADAPTERS[request.param](request)
     yield adapter
     adapter.close()
 
@@ -110,7 +144,7 @@ def store(adapter: StoreAdapter) -> Store:
 class MemoryTimerAdapter:
     """The timer in memory: one object is the timer of everybody."""
 
-    def __init__(self, _: Path) -> None:
+    def __init__(self, _: pytest.FixtureRequest) -> None:
         self._timer = MemoryTimer()
 
     def open(self) -> Timer:
@@ -120,20 +154,56 @@ class MemoryTimerAdapter:
 class SqliteTimerAdapter:
     """The timer in a SQLite file: each timer has its own connection."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "local.db"
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._path = request.getfixturevalue("tmp_path") / "local.db"
 
     def open(self) -> Timer:
         return SqliteTimer(SqliteFile(self._path))
 
 
-TIMER_ADAPTERS = {"memory": MemoryTimerAdapter, "sqlite": SqliteTimerAdapter}
+class RuleTimerAdapter:
+    """The timer in a rule on MiniStack, as Terraform has just made it."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        endpoint = request.getfixturevalue("ministack_endpoint")
+        self._account = account_on(endpoint, request.getfixturevalue("monkeypatch"))
+        self._settings = TimerSettings(kind="rule", name=unique_name("wake"))
+        make_rule(client("events", endpoint), self._settings.name)
+
+    def open(self) -> Timer:
+        return RuleTimer(self._account, self._settings)
+
+
+class ScheduleTimerAdapter:
+    """The timer in a schedule on MiniStack, as Terraform has just made it."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        endpoint = request.getfixturevalue("ministack_endpoint")
+        self._account = account_on(endpoint, request.getfixturevalue("monkeypatch"))
+        self._settings = TimerSettings(
+            kind="schedule",
+            name=unique_name("wake"),
+            target_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:worker",
+            role_arn=f"arn:aws:iam::{ACCOUNT}:role/scheduler",
+        )
+        make_schedule(client("scheduler", endpoint), self._settings)
+
+    def open(self) -> Timer:
+        return ScheduleTimer(self._account, self._settings)
+
+
+TIMER_ADAPTERS = {
+    "memory": MemoryTimerAdapter,
+    "sqlite": SqliteTimerAdapter,
+    "rule": RuleTimerAdapter,
+    "schedule": ScheduleTimerAdapter,
+}
 
 
 @pytest.fixture(params=TIMER_ADAPTERS)
-def open_timer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Timer]]:
+def open_timer(request: pytest.FixtureRequest) -> Iterator[Callable[[], Timer]]:
     """Return a way to open one and the same timer of each adapter in turn, as another process would."""
-    adapter = TIMER_ADAPTERS[request.param](tmp_path)
+    adapter = TIMER_ADAPTERS[request.param](request)
     with ExitStack() as opened:
         yield lambda: opened.enter_context(closing(adapter.open()))
 
