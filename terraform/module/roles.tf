@@ -8,7 +8,15 @@ locals {
   read_rows = {
     Sid      = "ReadRows"
     Effect   = "Allow"
-    Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+    Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem"]
+    Resource = local.table_arn
+  }
+
+  # Of all tasks, for a plan; a wake never asks for more than what is due.
+  list_rows = {
+    Sid      = "ListRows"
+    Effect   = "Allow"
+    Action   = "dynamodb:Query"
     Resource = local.table_arn
   }
 
@@ -59,7 +67,7 @@ locals {
     Condition = { StringEquals = { "iam:PassedToService" = "scheduler.amazonaws.com" } }
   }]
 
-  # What `slowsched doctor` looks at.
+  # What only `slowsched doctor` looks at.
   inspect = [
     {
       Sid      = "InspectTable"
@@ -87,7 +95,7 @@ locals {
     },
   ]
 
-  plan_statements  = concat([local.read_rows, local.read_agenda, local.read_timer], local.inspect)
+  plan_statements  = concat([local.read_rows, local.list_rows, local.read_agenda, local.read_timer], local.inspect)
   apply_statements = concat(local.plan_statements, [local.write_rows, local.set_timer], local.pass_role)
 }
 
@@ -166,7 +174,7 @@ resource "aws_iam_role_policy" "worker" {
 resource "aws_iam_role_policy" "worker_timer" {
   name   = "timer"
   role   = aws_iam_role.worker.id
-  policy = jsonencode({ Version = "2012-10-17", Statement = concat([local.set_timer], local.pass_role) })
+  policy = jsonencode({ Version = "2012-10-17", Statement = concat([local.read_timer, local.set_timer], local.pass_role) })
 }
 
 resource "aws_iam_role_policy" "worker_actions" {

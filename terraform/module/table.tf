@@ -64,7 +64,7 @@ resource "aws_dynamodb_table_item" "control" {
 
     postcondition {
       condition     = try(tonumber(jsondecode(self.item).buckets.N), 1) == var.buckets
-      error_message = "The number of buckets is fixed when the table is made: set `buckets` back, or make another table under another `name`."
+      error_message = "The number of buckets is fixed when the table is made: set `buckets` back, or put up another table beside this one, by using the module once more with another `name`."
     }
   }
 }
