@@ -49,7 +49,9 @@ def make_rule(events: Any, name: str) -> None:
     events.put_rule(Name=name, ScheduleExpression=FAR_CRON, State="ENABLED", Description=DESCRIPTION)
 
 
-def make_schedule(scheduler: Any, settings: TimerSettings, **target: Any) -> None:
+def make_schedule(
+    scheduler: Any, settings: TimerSettings, *, target: dict[str, Any] | None = None, **others: Any
+) -> None:
     """Make the schedule of the settings as Terraform does; `target` is what else its target has."""
     scheduler.create_schedule(
         Name=settings.name,
@@ -58,5 +60,6 @@ def make_schedule(scheduler: Any, settings: TimerSettings, **target: Any) -> Non
         ScheduleExpression=FAR_AT,
         ScheduleExpressionTimezone="UTC",
         FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": settings.target_arn, "RoleArn": settings.role_arn, "Input": SCHEDULE_INPUT, **target},
+        Target={"Arn": settings.target_arn, "RoleArn": settings.role_arn, "Input": SCHEDULE_INPUT, **(target or {})},
+        **others,
     )
