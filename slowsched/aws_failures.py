@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Failure", "explained", "is_missing"]
+__all__ = ["Failure", "explained", "is_denied", "is_missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ _GONE = Failure(
     what="it does not exist",
     way_out="look at region, table and timer of this environment in slowsched.yaml; terraform/ makes what is missing",
 )
+_BUSY = Failure(what="somebody else changes it at this moment", way_out="run it again")
 _BROKEN = Failure(what="AWS has a failure of its own, again and again", way_out=_LATER)
 
 # By the code of an answer.
@@ -70,7 +71,8 @@ _ANSWERS = {
     "InternalServerError": _BROKEN,
     "InternalException": _BROKEN,
     "ServiceUnavailable": _BROKEN,
-    "ConcurrentModificationException": Failure(what="somebody else changes it at this moment", way_out="run it again"),
+    "ConcurrentModificationException": _BUSY,
+    "ConflictException": _BUSY,
     "LimitExceededException": Failure(what="a limit of the account is reached", way_out="have the quota raised"),
     "ProvisionedThroughputExceededException": _THROTTLED,
     "RequestLimitExceeded": _THROTTLED,
@@ -102,6 +104,12 @@ def is_missing(error: BaseException) -> bool:
     """Say whether an answer says that the thing asked for does not exist."""
     answer = getattr(error, "response", None)
     return isinstance(answer, dict) and _ANSWERS.get(answer.get("Error", {}).get("Code")) is _GONE
+
+
+def is_denied(error: BaseException | None) -> bool:
+    """Say whether an answer says that these credentials may not do what was asked."""
+    answer = getattr(error, "response", None)
+    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _DENIED
 
 
 def _answered(answer: dict[str, Any]) -> Failure:
