@@ -12,7 +12,7 @@ EMULATORS := .emulators/.ready
 CORE := slowsched/errors.py,slowsched/model.py,slowsched/reports.py,slowsched/wording.py,slowsched/timing.py,slowsched/canonical.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/plan.py,slowsched/render/*
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format format-check lint types coverage bench dist emulators clean
+.PHONY: help demo test check format format-check lint types coverage bench dist emulators zip clean
 
 help:
 	@echo "make demo    the main job, from a task file to its recorded outcome, on the embedded backend"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench   speed and memory beside their floors"
 	@echo "make format  put the code in order"
 	@echo "make emulators  what the tests of the AWS parts run against, in .emulators/"
+	@echo "make zip     the worker for AWS Lambda, terraform/function.zip"
 	@echo "make dist    a wheel and a source archive in dist/"
 
 $(BIN)/python:
@@ -79,8 +80,12 @@ emulators: $(EMULATORS)
 $(EMULATORS): $(addprefix tests/emulators/,install.sh requirements.txt package.json) constraints.txt
 	@PYTHON='$(PYTHON)' sh tests/emulators/install.sh
 
+# The function that Terraform deploys: equal input, equal bytes.
+zip: $(INSTALLED)
+	$(BIN)/slowsched package
+
 dist: $(READY)
 	$(BIN)/python -m build --outdir dist
 
 clean:
-	rm -rf $(VENV) .emulators build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .emulators build dist terraform/function.zip .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -16,7 +16,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # The same words everywhere, whatever is set on this machine and wherever its temporary folder lies.
-unset SLOWSCHED_ENV SLOWSCHED_CATALOGUE GITHUB_SHA
+unset SLOWSCHED_ENV SLOWSCHED_CATALOGUE SLOWSCHED_CATALOGUE_TABLE GITHUB_SHA
 GIT_CEILING_DIRECTORIES=$(dirname "$shop")
 export GIT_CEILING_DIRECTORIES
 
@@ -24,7 +24,7 @@ mkdir "$shop/tasks" "$shop/worker"
 cp "$project/slowsched.yaml" "$shop"
 cp "$project/tasks/free-momo.yaml" "$shop/tasks"
 cp -R "$project/schemas" "$shop"
-cp "$project/worker/actions.py" "$shop/worker"
+cp "$project/worker/actions.py" "$project/worker/catalogue.py" "$shop/worker"
 cd "$shop"
 
 say() {

@@ -92,6 +92,10 @@ class Registry:
         """Return the function of an action, None when it is unknown."""
         return self._actions.get(name)
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names, sorted."""
+        return tuple(sorted(self._actions))
+
     def __contains__(self, name: str) -> bool:
         return name in self._actions
 

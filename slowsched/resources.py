@@ -1,4 +1,4 @@
-"""The files that travel with slowsched: the schemas, and the starter repository of `slowsched init`.
+"""The files that travel with slowsched: the schemas, the starter repository of `slowsched init`, Lambda's handler.
 
 There is one source of each. In the source tree they are the project's own files; a wheel has them under
 `slowsched/data` (pyproject.toml, force-include).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["schema_text", "starter_text"]
+__all__ = ["handler_path", "schema_text", "starter_text"]
 
 _PACKAGE = Path(__file__).parent
 _DATA = _PACKAGE / "data"
@@ -25,5 +25,14 @@ def starter_text(path: str) -> str:
     return _text(_DATA / "starter" / path, _SOURCE / path)
 
 
+def handler_path() -> Path:
+    """Return the file of the function on Lambda, for a repository that has none of its own."""
+    return _place(_DATA / "worker" / "handler.py", _SOURCE / "worker" / "handler.py")
+
+
 def _text(packaged: Path, source: Path) -> str:
-    return (packaged if packaged.exists() else source).read_text(encoding="utf-8")
+    return _place(packaged, source).read_text(encoding="utf-8")
+
+
+def _place(packaged: Path, source: Path) -> Path:
+    return packaged if packaged.exists() else source

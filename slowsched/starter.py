@@ -1,6 +1,6 @@
 """The files of a new repository, as `slowsched init` writes them: path -> text. No I/O but reading the package's own.
 
-The schemas and the sample action are the project's own files (`resources`): there is one source of each.
+The schemas, the sample action and its catalogue are the project's own files (`resources`): one source of each.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def starter_files(owner: str, now: datetime) -> dict[str, str]:
         "schemas/config.schema.json": schema_text("config"),
         "schemas/actions/APPLY_SALE.schema.json": starter_text("schemas/actions/APPLY_SALE.schema.json"),
         "worker/actions.py": starter_text("worker/actions.py"),
+        "worker/catalogue.py": starter_text("worker/catalogue.py"),
         ".vscode/settings.json": _json_text(_EDITOR_SETTINGS),
         ".vscode/extensions.json": _json_text({"recommendations": ["redhat.vscode-yaml"]}),
     }

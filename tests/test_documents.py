@@ -227,8 +227,8 @@ def test_every_exit_code_is_explained(path: str) -> None:
 
 def test_every_environment_variable_is_explained() -> None:
     """The table has each variable that the sources of slowsched and of the sample action look at."""
-    sample = ast.parse((PROJECT / "worker" / "actions.py").read_text(encoding="utf-8"))
-    named = {text for tree in (*modules().values(), sample) for text in literals(tree)}
+    samples = [ast.parse(path.read_text(encoding="utf-8")) for path in (PROJECT / "worker").glob("*.py")]
+    named = {text for tree in (*modules().values(), *samples) for text in literals(tree)}
     pattern = re.compile(r"(SLOWSCHED|GITHUB)_[A-Z]+(_[A-Z]+)*|NO_COLOR|TERM")
     told = {code for row in rows(section(CLI, "Environment variables")) for code in codes(row[0])}
     assert told == {name for name in named if pattern.fullmatch(name)}

@@ -49,6 +49,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Write": {
         "init": ("init", "Make a repository that works: config, example task, schemas, action."),
         "new": ("new", "Write a task file, from options or by asking."),
+        "package": ("package", "Pack the worker for AWS Lambda."),
         "schema": ("schema", "Print the JSON Schema of task, config, plan or an action's payload."),
         "completion": ("completion", "Print the script that completes commands, ids and names in your shell."),
     },

@@ -34,7 +34,7 @@ def shop(tmp_path: Path) -> Shop:
     """Return a repository with the sample action, and no task."""
     shop = Shop(tmp_path / "shop")
     shop.write("slowsched.yaml", "version: 1\nowner: acme/shop\n")
-    shop.take_from_project("schemas/actions/APPLY_SALE.schema.json", "worker/actions.py")
+    shop.take_from_project("schemas/actions/APPLY_SALE.schema.json", "worker/actions.py", "worker/catalogue.py")
     (shop.root / "tasks").mkdir()
     return shop
 

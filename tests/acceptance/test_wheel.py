@@ -68,6 +68,8 @@ def test_the_wheel_holds_what_it_needs_and_each_schema_once(wheel: Path) -> None
         "slowsched/data/schemas/task.schema.json",
         "slowsched/data/starter/schemas/actions/APPLY_SALE.schema.json",
         "slowsched/data/starter/worker/actions.py",
+        "slowsched/data/starter/worker/catalogue.py",
+        "slowsched/data/worker/handler.py",
     ]
     about = [f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")]
     assert names == sorted([*modules, *data, *about, "slowsched/py.typed"])

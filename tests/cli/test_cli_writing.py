@@ -25,6 +25,7 @@ WRITTEN = [
     "slowsched.yaml",
     "tasks/winter-sale.yaml",
     "worker/actions.py",
+    "worker/catalogue.py",
 ]
 SALE = ("--action", "APPLY_SALE", "--set", "itemID=coat", "--set", "newPrice=49.95", "--set", "salePercent=50")
 
@@ -320,7 +321,7 @@ def test_what_is_completed(run, declare):
     declare("a b")
     declare("c")
     run("apply")
-    assert completed("slowsched pa") == ["pause"]
+    assert completed("slowsched pau") == ["pause"]
     assert completed("slowsched plan --allow-d") == ["--allow-deletes"]
     assert completed("slowsched plan --format ") == ["text", "json", "markdown"]
     assert completed("slowsched --env ") == ["local"]

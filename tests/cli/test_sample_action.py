@@ -38,6 +38,7 @@ def an_attempt(key=KEY):
 @pytest.fixture(name="catalogue")
 def _catalogue(tmp_path, monkeypatch):
     path = tmp_path / "shelf" / "catalogue.json"
+    monkeypatch.delenv("SLOWSCHED_CATALOGUE_TABLE", raising=False)
     monkeypatch.setenv("SLOWSCHED_CATALOGUE", str(path))
     return path
 
@@ -122,11 +123,11 @@ def test_processes_at_once_lose_nothing(catalogue):
 
 
 def test_the_catalogue_is_beside_the_local_store_unless_named(tmp_path):
-    """Copied into a repository, the action keeps its catalogue in that repository's .slowsched folder."""
-    (tmp_path / "worker").mkdir()
-    copy = shutil.copy(actions.__file__, tmp_path / "worker" / "actions.py")
+    """Copied into a repository, the sample keeps its catalogue in that repository's .slowsched folder."""
+    shutil.copytree(Path(actions.__file__).parent, tmp_path / "worker")
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(copy).parent)!r}); import actions; print(actions.catalogue_path())"
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from worker import catalogue\nprint(catalogue.catalogue_path())"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout.strip() == str(tmp_path / ".slowsched" / "catalogue.json")
