@@ -1,0 +1,124 @@
+"""Tables for tests, as terraform/module/table.tf makes them, and what a store's contract needs of one.
+
+moto answers in this process and is for the shape of calls only: it takes reserved words, and its conditional writes
+are no compare-and-set among threads. The calls of every store on it therefore go one at a time.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from emulators.fixtures import client, unique_name
+from moto import mock_aws
+from on_aws import account_on
+
+from slowsched.store.dynamodb import CONTROL_ID, DynamoStore, bucket_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from slowsched.aws import Account
+    from slowsched.store.base import Store
+    from slowsched.store.codec import Item
+
+MOTO = "https://dynamodb.eu-central-1.amazonaws.com"  # nothing gets there
+
+
+def make_table(dynamodb: Any, name: str, *, buckets: int = 1) -> None:
+    """Make an empty table; of one with several buckets the control row exists from the start."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "bucket", "AttributeType": "N"},
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "wake_at", "AttributeType": "S"},
+        ],
+        KeySchema=_keys("id"),
+        LocalSecondaryIndexes=[
+            {"IndexName": "agenda", "KeySchema": _keys("wake_at"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        ],
+    )
+    dynamodb.update_time_to_live(
+        TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+    )
+    if buckets > 1:
+        put(dynamodb, name, CONTROL_ID, {"buckets": buckets, "version": 0})
+
+
+def _keys(sort_key: str) -> list[dict[str, str]]:
+    return [{"AttributeName": "bucket", "KeyType": "HASH"}, {"AttributeName": sort_key, "KeyType": "RANGE"}]
+
+
+def typed(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item as DynamoDB takes it; a value that is a dict is one already."""
+    return {
+        name: value if isinstance(value, dict) else {"S": value} if isinstance(value, str) else {"N": str(value)}
+        for name, value in item.items()
+    }
+
+
+def put(dynamodb: Any, table: str, key: str, item: dict[str, Any], *, buckets: int = 1) -> None:
+    """Write an item without a condition."""
+    bucket = 0 if key == CONTROL_ID else bucket_of(key, buckets)
+    dynamodb.put_item(TableName=table, Item=typed({**item, "bucket": bucket, "id": key}))
+
+
+def table_of(dynamodb: Any, *, buckets: int = 1) -> str:
+    """Make a table of a name of its own, and return that."""
+    name = unique_name("rows")
+    make_table(dynamodb, name, buckets=buckets)
+    return name
+
+
+class TableAdapter:
+    """A table on an emulator: every store has an account, and so a client and connections, of its own."""
+
+    def __init__(self, endpoint: str, monkeypatch: pytest.MonkeyPatch, page_rows: int, *, buckets: int = 1) -> None:
+        self._account: Callable[[], Account] = lambda: account_on(endpoint, monkeypatch)
+        self._page_rows = page_rows
+        self._buckets = buckets
+        self._opened: list[DynamoStore] = []
+        self._dynamodb = client("dynamodb", endpoint)
+        self._table = table_of(self._dynamodb, buckets=buckets)
+
+    def open(self) -> Store:
+        self._opened.append(self._store(self._account()))
+        return self._opened[-1]
+
+    def _store(self, account: Account) -> DynamoStore:
+        return DynamoStore(account, self._table, page_rows=self._page_rows)
+
+    def plant(self, item: Item) -> None:
+        put(self._dynamodb, self._table, str(item["id"]), item, buckets=self._buckets)
+
+    def plant_control(self, item: Item) -> None:
+        put(self._dynamodb, self._table, CONTROL_ID, item)
+
+    def close(self) -> None:
+        for store in self._opened:
+            store.close()
+        self._dynamodb.close()
+
+
+class MotoAdapter(TableAdapter):
+    """A table on moto, in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, page_rows: int) -> None:
+        self._moto = mock_aws()
+        self._moto.start()
+        self._turn = RLock()
+        super().__init__(MOTO, monkeypatch, page_rows)
+
+    def _store(self, account: Account) -> DynamoStore:
+        events = account.client("dynamodb").meta.events
+        events.register("before-call.dynamodb", lambda **_: self._turn.acquire() and None)
+        events.register("after-call.dynamodb", lambda **_: self._turn.release())
+        return super()._store(account)
+
+    def close(self) -> None:
+        super().close()
+        self._moto.stop()
