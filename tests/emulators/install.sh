@@ -28,6 +28,7 @@ mkdir -p $target
 environment venv --requirement tests/emulators/requirements.txt
 # What a function finds on Lambda besides its own zip, in the version that we test with.
 environment function --constraint constraints.txt boto3
+environment scan --requirement tests/emulators/requirements-scan.txt
 
 if command -v node >/dev/null && command -v npm >/dev/null; then
   cp tests/emulators/package.json $target/package.json

