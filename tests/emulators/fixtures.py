@@ -6,6 +6,7 @@ installed skips a test on a user's machine, with the reason, and fails it where 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ def requires(*parts: str) -> None:
         pytest.skip("left out: " + "; ".join(reasons))
 
 
+@functools.cache  # they are slow to make, and safe to share
 def client(service: str, endpoint: str, *, key: str = ACCOUNT, secret: str = ACCOUNT, token: str = "") -> Any:
     """Return a botocore client for an emulator, with nothing taken from the environment."""
     import botocore.config  # noqa: PLC0415 - only for tests that need it

@@ -12,7 +12,6 @@ import importlib
 import json
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -150,8 +149,8 @@ def schedules_can_be_set_again() -> None:
         place = (scheduler.get_account_id(), scheduler.get_region(), key)
         moment = scheduler._at_time_epoch(body.get("ScheduleExpression", ""))
         last_fired.pop(place, None)
-        if moment is not None and moment <= time.time():
-            last_fired[place] = time.time()
+        if moment is not None and moment <= scheduler.time.time():
+            last_fired[place] = scheduler.time.time()
 
     for function in ("_create_schedule", "_update_schedule"):
 
