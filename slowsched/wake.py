@@ -295,7 +295,7 @@ class _Wake:
         """Return how long to wait for an outcome before the next walk; None: until there is one."""
         if not self._goes_on():
             return None
-        if not self._polled:
+        if self._backend.timer.lead and not self._polled:
             self._polled = True  # most actions are over in a second, and a look at the store has its price
             return POLL_SECONDS
         waits = [] if self._backend.timer.lead else [POLL_SECONDS]  # without a lead anybody may write for this moment

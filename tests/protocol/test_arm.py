@@ -6,7 +6,7 @@ import pytest
 from protocol.fakes import EVENTBRIDGE, NOW, SECOND, a_scene, due
 from values import MINUTE, at
 
-from slowsched.arm import ROUNDS_MAX, Armed, arm
+from slowsched.arm import ROUNDS_MAX, Armed, Look, arm
 from slowsched.errors import StoreError, TimerError
 from slowsched.model import Control, Pause
 
@@ -125,6 +125,17 @@ def test_the_second_look_sees_that_the_earliest_is_later_now():
     scene = a_scene(due(600), due(1200, id="later"), **EVENTBRIDGE)
     scene.wire.on("arm", lambda: scene.put(due(3000)))
     assert (arm(scene.backend).rounds, scene.timer.writes) == (2, [NOW + 10 * MINUTE, NOW + 20 * MINUTE])
+
+
+def test_what_the_caller_saw_is_a_first_look_and_no_more():
+    """It saves a read; what was written is looked after all the same."""
+    scene = a_scene(due(600), due(1200, id="later"), **EVENTBRIDGE)
+    scene.wire.on("arm", lambda: scene.put(due(3000)))
+    seen = Look(control=scene.store.control(), wake_at=NOW + 10 * MINUTE)
+    scene.wire.calls.clear()
+    assert arm(scene.backend, seen=seen).rounds == 2
+    look = ["read control", "read wake"]
+    assert scene.wire.calls == ["arm 12:10", *look, *look, "arm 12:20", *look]
 
 
 def test_a_row_that_came_and_is_near_is_written_after_all():

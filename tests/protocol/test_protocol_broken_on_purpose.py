@@ -30,7 +30,7 @@ RULES = {
     # --- the arm protocol
     "look again after writing": (
         "arm",
-        "if _wanted(backend, look) == minute:",
+        "if _wanted(backend, _look(backend, next_wake)) == minute:",
         "if True:",
         [
             f"{ORDERS}::test_two_writers_and_a_worker",
@@ -41,9 +41,21 @@ RULES = {
     ),
     "look again at later moments too": (
         "arm",
-        "if _wanted(backend, look) == minute:",
-        "if (_wanted(backend, look) or minute) >= minute:",
+        "if _wanted(backend, _look(backend, next_wake)) == minute:",
+        "if (_wanted(backend, _look(backend, next_wake)) or minute) >= minute:",
         [f"{ARM}::test_the_second_look_sees_that_the_earliest_is_later_now"],
+    ),
+    "look by itself after writing": (
+        "arm",
+        "        seen = None\n",
+        "",
+        [f"{ARM}::test_what_the_caller_saw_is_a_first_look_and_no_more"],
+    ),
+    "walk again for what became due": (
+        "wake",
+        "if self._stopped or (moment is not None and moment <= now):",
+        "if self._stopped:",
+        [f"{TIMER}::test_on_a_timer_with_a_lead_it_walks_again_for_what_became_due"],
     ),
     "always write": (
         "arm",
@@ -86,13 +98,13 @@ RULES = {
     ),
     "not before not_before": (
         "arm",
-        "wake_at = max(wake_at, control.not_before)",
+        "wake_at = max(wake_at, look.control.not_before)",
         "pass",
         [f"{ARM}::test_nothing_is_armed_before_not_before"],
     ),
     "leave the timer while paused": (
         "arm",
-        " or control.pause is not None",
+        " or look.control.pause is not None",
         "",
         [f"{ARM}::test_paused_it_leaves_the_timer"],
     ),

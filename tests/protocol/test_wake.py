@@ -11,11 +11,13 @@ from values import DAY, HOUR, MINUTE, a_claim, a_retry, a_row, an_entry
 
 from slowsched import PermanentError
 from slowsched.control import pause, resume
+from slowsched.errors import StoreError
 from slowsched.lifecycle import DEFER_EVERY, DEFER_MAX, LEASE_MARGIN
-from slowsched.model import HistoryEntry, HistoryOutcome, OutcomeKind, State
+from slowsched.model import HistoryEntry, HistoryOutcome, OutcomeKind, State, Worker
 from slowsched.reports import AttemptReport, WakeReport
 from slowsched.store.base import Write
 
+DONE = ("succeeded", "succeeded")
 LOOK = ["read control", "read wake"]
 
 
@@ -73,7 +75,7 @@ def test_the_order_of_a_wake():
     assert scene.wire.calls == [
         *["read control", "read agenda", "read rows", "put a running"],
         *["read wake", "arm 12:02", *LOOK],  # for the end of the lease
-        *["execute a", "put a succeeded"],
+        *["execute a", "read wake", "put a succeeded"],
         *["read control", "read agenda"],  # is there more?
         *["read wake", "arm 13:00", *LOOK],
     ]
@@ -314,6 +316,44 @@ def test_a_payload_that_kills_every_process_ends_as_dead():
 
 
 # --- pause and resume ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_worker_announces_itself_when_it_has_something_new_to_say(paused):
+    """Once, also while it is paused; what fails there is the next wake's matter."""
+    scene = a_scene(due(3600))
+    if paused:
+        pause(scene.backend, by="ann", reason=None)
+    says = Worker(slowsched="0.1.0", row_format=1, actions=("APPLY_SALE",))
+    scene.wire.fail("put control", StoreError("no answer"), times=1)
+    versions = []
+    for _ in range(3):
+        assert woken(scene, announce=says).errors == ()
+        versions.append((scene.store.control().worker, scene.store.control().version))
+    assert versions == [(None, paused), (says, paused + 1), (says, paused + 1)]
+
+
+def test_what_is_left_is_told_with_how_long_it_has_been_due():
+    """The oldest of what this wake did not get to."""
+    scene = a_scene(due(-90, id="a"), due(-60, id="b"), due(-30, id="c"))
+    report = woken(scene, limit=1)
+    assert (told(report), report.left, report.oldest_overdue) == ([("a", *DONE)], 2, MINUTE)
+
+
+def test_writes_that_others_were_quicker_with_are_counted():
+    """A claim that is lost to an edit and made again, and an outcome."""
+    scene = a_scene(due())
+
+    def edit():
+        scene.put(replace(scene.row(), version=scene.row().version + 1))
+
+    def edit_twice():
+        scene.wire.on("put some task id succeeded", edit)
+        edit()
+
+    scene.wire.on("put some task id running", edit_twice)
+    report = woken(scene)
+    assert (told(report), report.conflicts) == ([("some task id", *DONE)], 2)
 
 
 def test_paused_it_does_nothing():

@@ -154,6 +154,43 @@ def test_a_retry_does_not_wait_for_what_still_runs():
     assert (seen, scene.row("fail").wake_at) == ([retried], retried)
 
 
+def test_on_a_timer_with_a_lead_it_walks_again_for_what_became_due():
+    """While one ran, the moment of the next came: it is found without being told of."""
+    scene = a_scene(due(id="a"), due(30, id="b"), **EVENTBRIDGE)
+    moments = iter([NOW + 31 * SECOND])
+
+    def later(_payload, _attempt):
+        scene.clock.now = next(moments, scene.clock.now)
+
+    report = woken(scene, scene.inline_runner(APPLY_SALE=later))
+    assert (told(report), scene.clock.slept) == ([("a", *DONE), ("b", *DONE)], [])
+
+
+def test_what_was_seen_before_a_write_of_its_own_is_not_gone_by():
+    """A wake that will not walk again arms for the retry that it has just written."""
+    rows = [due(id=name.lower(), action=name, timeout=10 * MINUTE) for name in ("FIRST", "FAIL", "SLOW")]
+    scene = a_scene(*rows, **EVENTBRIDGE)
+    retried = NOW + 10 * MINUTE
+
+    def calls_after(call):
+        calls = list(scene.wire.calls)
+        return calls[calls.index(call) :] if call in calls else []
+
+    def first(_payload, _attempt):
+        scene.clock.now = NOW + 500 * SECOND  # near the end of the budget
+
+    def fail(_payload, _attempt):
+        until(lambda: "read wake" in calls_after("put first succeeded"), 3)
+        raise ValueError
+
+    def slow(_payload, _attempt):
+        until(lambda: scene.row("fail").state is State.SCHEDULED and scene.armed == retried, 3)
+        return str(scene.armed)
+
+    woken(scene, scene.runner(FIRST=first, FAIL=fail, SLOW=slow), budget=570 * SECOND)
+    assert (scene.row("fail").wake_at, scene.row("slow").history[-1].message) == (retried, str(retried))
+
+
 def test_more_tasks_than_slots_are_all_done():
     """A hundred due at once, sixteen at a time."""
     scene = a_scene(*(due(id=f"t{n:03}") for n in range(100)))
