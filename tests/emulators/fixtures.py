@@ -39,7 +39,16 @@ def requires(*parts: str) -> None:
 
 
 @functools.cache  # they are slow to make, and safe to share
-def client(service: str, endpoint: str, *, key: str = ACCOUNT, secret: str = ACCOUNT, token: str = "") -> Any:
+def client(
+    service: str,
+    endpoint: str,
+    *,
+    key: str = ACCOUNT,
+    secret: str = ACCOUNT,
+    token: str = "",
+    attempts: int = 1,
+    read_timeout: float = 60,
+) -> Any:
     """Return a botocore client for an emulator, with nothing taken from the environment."""
     import botocore.config  # noqa: PLC0415 - only for tests that need it
     import botocore.session  # noqa: PLC0415
@@ -47,7 +56,10 @@ def client(service: str, endpoint: str, *, key: str = ACCOUNT, secret: str = ACC
     session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session.set_credentials(key, secret, token or None)
     config = botocore.config.Config(
-        region_name=REGION, connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 1}
+        region_name=REGION,
+        connect_timeout=10,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     return session.create_client(service, endpoint_url=endpoint, config=config)
 
