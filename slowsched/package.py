@@ -50,7 +50,10 @@ def function_zip(root: Path, target: Target, *, with_boto3: bool = False) -> byt
         runtime = {path: file for name in RUNTIME.values() for path, file in distribution_files(name).items()}
         program = program_files(_modules(team), root / "worker", {_top(path) for path in required})
         files = {**(runtime if with_boto3 else {}), **program, **required, **team}
-        return zip_bytes({path: (file.read_bytes(), _mode(file)) for path, file in files.items()})
+        contents = {path: (file.read_bytes(), _mode(file)) for path, file in files.items()}
+    # A folder without it is a package that any other `worker` on the path of the function goes before.
+    contents.setdefault("worker/__init__.py", (b"", 0o644))
+    return zip_bytes(contents)
 
 
 def _team_files(worker: Path) -> Iterator[tuple[str, Path]]:
