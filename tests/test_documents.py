@@ -307,6 +307,7 @@ def _keys(schema: Any) -> Iterator[str]:
         ("`apply`", ["apply-partial.json", "apply-refused.json"]),
         ("`worker`", ["wake-busy.json", "wake-paused.json"]),
         ("`list` and `show`", ["list.json", "show-running.json"]),
+        ("`doctor`", ["doctor-ill.json"]),
     ],
 )
 def test_every_key_of_a_json_document_is_explained(heading: str, files: list[str]) -> None:

@@ -22,7 +22,7 @@ PACKAGE = "slowsched"
 # The drawing of the architecture: data flows down, and a module imports only from above itself. A name with
 # a slash is a package, whose modules may import one another.
 LAYERS = """
-    model  errors  reports                              values: the core begins
+    model  errors  reports  diagnosis                   values: the core begins
     timing  canonical  wording                          time, text
     task_file  lifecycle  decision  plan                document -> task, row -> row, files x rows -> plan
     render/                                             values -> text: the core ends
@@ -37,6 +37,8 @@ LAYERS = """
 
     arm  live_plan  control  apply                      rows are written, then the timer
     agenda_walk  settling  wake  rehearsal  intervene
+    aws_inspection  checks  aws_checks  worker_checks   what is there -> findings
+    doctor
 
     git  config  task_paths  zones  repository          a work tree -> the tasks that it declares
     starter

@@ -110,10 +110,10 @@ class _Apply:
 
     def run(self) -> Status:
         """Read, show, ask, write, report."""
-        from slowsched.wiring import open_backend
+        from slowsched.cli.loading import open_environment
 
         guard_commit(self._config, self._settings.environment, self._commit, allow_dirty=self._allow_dirty)
-        with open_backend(self._config, self._settings.environment) as backend:
+        with open_environment(self._settings, self._config) as backend:
             try:
                 declared = self._declared()
                 if not self._agreed(backend, declared):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from slowsched.aws import Account, Usage
     from slowsched.backend import Backend
     from slowsched.cli.settings import Settings
     from slowsched.config import Config
@@ -53,12 +54,37 @@ def scanning(
 
 
 @contextmanager
-def open_environment(settings: Settings, *, fake_now: datetime | None = None) -> Iterator[Backend]:
-    """Open the backend of the environment that the settings name."""
-    from slowsched.wiring import open_backend
+def open_environment(
+    settings: Settings,
+    config: Config | None = None,
+    *,
+    fake_now: datetime | None = None,
+    rehearsal: bool = False,
+    account: Account | None = None,
+) -> Iterator[Backend]:
+    """Open the backend of the environment that the settings name; with -v, say at the end what it used of AWS.
 
-    with open_backend(read_config(), settings.environment, fake_now=fake_now) as backend:
-        yield backend
+    `config` is for a caller who has read it already, `account` for one who asks more of it than a backend does.
+    """
+    from slowsched.wiring import open_account, open_backend
+
+    config = config or read_config()
+    environment = config.environment(settings.environment)
+    if account is None and environment.backend == "aws":
+        account = open_account(environment)
+    try:
+        with open_backend(config, environment.name, fake_now=fake_now, rehearsal=rehearsal, account=account) as backend:
+            yield backend
+    finally:
+        if account is not None and settings.verbose:
+            from slowsched.cli.output import note
+
+            note(settings, _usage_words(account.usage))
+
+
+def _usage_words(usage: Usage) -> str:
+    read, written = f"{usage.read_units:g} read units", f"{usage.write_units:g} write units"
+    return f"DynamoDB and EventBridge: {usage.requests} requests, {read}, {written}"
 
 
 def rows_of(backend: Backend, *, told: bool = True) -> Iterator[Summary]:

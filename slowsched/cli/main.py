@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "list": ("rows", "List the rows: state, due, next wake, attempts."),
         "show": ("rows", "Show one row: its task, its source, every attempt."),
+        "doctor": ("doctor", "Find what keeps tasks from running, and say what to do."),
     },
     "Intervene": {
         "arm": ("intervene", "Arm the timer for the next moment anything needs the worker."),

@@ -53,14 +53,13 @@ def plan_command(
     Nothing is written, no lock is taken, and the team's code is not imported. It ends with the status
     that apply would end with: 1 for a late task, a conflict or a problem in a file, 3 when refused.
     """
-    from slowsched.cli.loading import read_config, scanning
+    from slowsched.cli.loading import open_environment, read_config, scanning
     from slowsched.live_plan import read_plan
-    from slowsched.wiring import open_backend
 
     config = read_config()
     options = options_of(config, **allowed)
     with (
-        open_backend(config, settings.environment) as backend,
+        open_environment(settings, config) as backend,
         scanning(settings, config, environment=settings.environment) as scan,
     ):
         plan = read_plan(

@@ -39,7 +39,13 @@ __all__ = ["wake_status", "worker_command"]
         ("a daemon on this machine", "slowsched worker --watch"),
     ],
 )
-@click.option("--fakenow", "--fake-now", type=MOMENT, metavar="T", help="Act as if it were T, on a local backend.")
+@click.option(
+    "--fakenow",
+    "--fake-now",
+    type=MOMENT,
+    metavar="T",
+    help="Act as if it were T; on a real AWS account with --dry-run only.",
+)
 @click.option("--watch", is_flag=True, help="Sleep until the timer, run what is due, and so on, for ever.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write and run nothing.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Begin at most N attempts.")
@@ -78,7 +84,7 @@ def _wake(
     from slowsched.execute import Runner
     from slowsched.rehearsal import rehearse
 
-    with open_environment(settings, fake_now=fake_now) as backend:
+    with open_environment(settings, fake_now=fake_now, rehearsal=dry_run) as backend:
         registry = _actions()
         if dry_run:
             return rehearse(backend, registry.__contains__, request.limit), False

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from slowsched.diagnosis import Diagnosis
     from slowsched.model import Change, Field, HistoryEntry, Pause, Plan, Problem, Refusal, Row, Task
     from slowsched.reports import ApplyReport, AttemptReport, WakeReport
 
 __all__ = [
     "FORMAT_VERSION",
     "apply_shape",
+    "diagnosis_shape",
     "json_text",
     "list_shape",
     "plan_file_shape",
@@ -217,6 +219,31 @@ def _timer(armed: datetime | None, error: str | None) -> Shape:
 
 def _refused(refused: Iterable[Refusal]) -> list[Shape]:
     return [{"code": each.code, "message": each.message} for each in refused]
+
+
+# --- doctor ----------------------------------------------------------------------------------------
+
+
+def diagnosis_shape(diagnosis: Diagnosis) -> Shape:
+    """Return what doctor found, and what re-arming came to where it was asked for."""
+    fix = diagnosis.fix
+    return {
+        "format_version": FORMAT_VERSION,
+        "environment": diagnosis.environment,
+        "now": rfc3339(diagnosis.now),
+        "healthy": diagnosis.healthy,
+        "fix": None if fix is None else _timer(fix.armed, fix.error),
+        "findings": [
+            {
+                "code": each.code,
+                "severity": each.severity.value,
+                "subject": each.subject,
+                "message": each.message,
+                "way_out": each.way_out,
+            }
+            for each in diagnosis.findings
+        ],
+    }
 
 
 # --- rows ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 from render_values import BLACK_FRIDAY, CONFLICT, DIGEST, FORGET, LATE, NASTY, NOW, OWNER, SOON
 from values import COMMIT, DAY, HOUR, a_claim, a_row, a_source, an_entry, at
 
+from slowsched.diagnosis import Diagnosis, Finding, Fix, error, fine, warning
 from slowsched.model import ChangeKind, HistoryOutcome, OutcomeKind, Pause, Refusal, State
 from slowsched.reports import ApplyReport, ApplyResult, ApplyStatus, AttemptReport, Result, WakeReport
 
@@ -168,4 +169,33 @@ ROWS = {
         history=(an_entry(message=NASTY, outcome=HistoryOutcome.FAILED),),
     ),
     "wide": a_row(owner=OWNER, id="公開する 映画", state=State.RUNNING),
+}
+
+
+def a_diagnosis(*findings: Finding, **overrides: Any) -> Diagnosis:
+    """Return what doctor found in production."""
+    return Diagnosis(**({"environment": "production", "now": NOW, "findings": findings} | overrides))
+
+
+_WELL = fine("table", "table slowsched", "it is there, and active")
+DIAGNOSES = {
+    "well": a_diagnosis(_WELL),
+    "warned": a_diagnosis(
+        _WELL,
+        warning("table-ttl", "table slowsched", "its time to live is off", "apply terraform/ again"),
+        fix=Fix(armed=SOON),
+    ),
+    "ill": a_diagnosis(
+        _WELL,
+        error(
+            "timer-moment",
+            "timer",
+            "it is set too late, to 2030-01-01 00:00 UTC, and the worker is needed 2029-11-24 12:00 UTC",
+            "`slowsched doctor --fix --env production` sets it, unless somebody else has edited it meanwhile",
+        ),
+        error("dead", "dead tasks", f"1 task used up every attempt, and needs a person: {NASTY!r}", NASTY),
+        warning("table-ttl", "table slowsched", "its time to live is off", "apply terraform/ again"),
+        fix=Fix(error="the rule does not exist"),
+    ),
+    "left": a_diagnosis(_WELL, fix=Fix()),
 }

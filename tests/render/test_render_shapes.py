@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from render_values import NASTY, PLANS, PROBLEMS, a_create, a_plan
-from report_values import APPLIES, ROWS, WAKES
+from report_values import APPLIES, DIAGNOSES, ROWS, WAKES
 from values import a_declared
 
 from slowsched.render.shapes import (
     apply_shape,
+    diagnosis_shape,
     json_text,
     list_shape,
     plan_file_shape,
@@ -37,6 +38,8 @@ _SHAPES = {
     "wake-busy": wake_shape(WAKES["busy"]),
     "wake-idle": wake_shape(WAKES["idle"]),
     "wake-paused": wake_shape(WAKES["paused"]),
+    "doctor-ill": diagnosis_shape(DIAGNOSES["ill"]),
+    "doctor-well": diagnosis_shape(DIAGNOSES["well"]),
     "list": list_shape(ROWS.values()),
     "show-running": row_shape(ROWS["running"]),
 }
@@ -55,6 +58,7 @@ _PROMISED = {
         *("format_version", "environment", "now", "attempts", "missed", "dead", "deferred", "unreadable", "left"),
         "timer",
     },
+    "doctor-ill": {"format_version", "environment", "now", "healthy", "findings"},
     "list": {"format_version", "rows"},
     "show-running": {
         *("id", "state", "action", "due", "wake_at", "generation", "version", "attempt", "owner", "source", "digest"),

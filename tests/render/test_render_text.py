@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from render_values import EVERY_CHANGE, NOW, PLANS, PROBLEMS, a_create, a_plan
-from report_values import APPLIES, ROWS, WAKES
+from report_values import APPLIES, DIAGNOSES, ROWS, WAKES
 from values import a_declared
 
 from slowsched.render.layout import columns
+from slowsched.render.text_diagnosis import diagnosis_text
 from slowsched.render.text_plan import BLOCKS_MAX, plan_text
 from slowsched.render.text_problems import problems_text
 from slowsched.render.text_reports import apply_text, wake_text
@@ -40,6 +41,11 @@ _TEXTS = {
         f"show-{name}": lambda width, color, row=row: row_text(row, now=NOW, width=width, color=color)
         for name, row in ROWS.items()
     },
+    **{
+        f"doctor-{name}": lambda width, color, found=found: diagnosis_text(found, width=width, color=color)
+        for name, found in DIAGNOSES.items()
+    },
+    "doctor-quiet": lambda width, color: diagnosis_text(DIAGNOSES["ill"], width=width, color=color, quiet=True),
     "list": lambda _, color: list_text(list(ROWS.values()), color=color),
     "list-empty": lambda _, color: list_text([], color=color),
     "problems": lambda _, color: problems_text(2, 12, PROBLEMS, color=color),
@@ -59,7 +65,9 @@ def test_text_at_140_columns(name: str, as_expected: Callable[[str, str], None])
     as_expected(f"{name}.140.txt", _TEXTS[name](140, False))
 
 
-@pytest.mark.parametrize("name", ["plan-typical", "apply-partial", "wake-busy", "show-running", "list", "problems"])
+@pytest.mark.parametrize(
+    "name", ["plan-typical", "apply-partial", "wake-busy", "show-running", "doctor-ill", "list", "problems"]
+)
 def test_text_in_color(name: str, as_expected: Callable[[str, str], None]) -> None:
     """Colour is as approved."""
     as_expected(f"{name}.color.txt", _TEXTS[name](80, True))
