@@ -75,13 +75,13 @@ resource "aws_dynamodb_table" "catalogue" {
 }
 
 locals {
-  # A transaction is allowed by what it does: there is no action for TransactWriteItems itself.
+  # A transaction is allowed by what it does: there is no right to TransactWriteItems itself.
   catalogue_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Sid      = "Catalogue"
       Effect   = "Allow"
-      Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      Action   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
       Resource = aws_dynamodb_table.catalogue.arn
     }]
   })

@@ -68,7 +68,7 @@ locals {
   }]
 
   # What only `slowsched doctor` looks at.
-  inspect = [
+  inspect = concat([
     {
       Sid      = "InspectTable"
       Effect   = "Allow"
@@ -76,10 +76,10 @@ locals {
       Resource = local.table_arn
     },
     {
-      Sid      = "InspectRules"
+      Sid      = "InspectHeartbeat"
       Effect   = "Allow"
-      Action   = ["events:DescribeRule", "events:ListTargetsByRule"]
-      Resource = concat(local.wake_rule_arns, [aws_cloudwatch_event_rule.heartbeat.arn])
+      Action   = "events:DescribeRule"
+      Resource = aws_cloudwatch_event_rule.heartbeat.arn
     },
     {
       Sid      = "FindHeartbeat"
@@ -93,7 +93,21 @@ locals {
       Action   = ["lambda:GetFunctionConfiguration", "lambda:GetPolicy"]
       Resource = aws_lambda_function.worker.arn
     },
-  ]
+    ],
+    # What the timer starts: a rule has targets, a schedule a role that it starts its target with.
+    [for arn in local.wake_rule_arns : {
+      Sid      = "InspectTargets"
+      Effect   = "Allow"
+      Action   = "events:ListTargetsByRule"
+      Resource = arn
+    }],
+    [for arn in aws_iam_role.scheduler[*].arn : {
+      Sid      = "InspectTimersRole"
+      Effect   = "Allow"
+      Action   = "iam:SimulatePrincipalPolicy"
+      Resource = arn
+    }],
+  )
 
   plan_statements  = concat([local.read_rows, local.list_rows, local.read_agenda, local.read_timer], local.inspect)
   apply_statements = concat(local.plan_statements, [local.write_rows, local.set_timer], local.pass_role)
