@@ -300,7 +300,7 @@ def test_an_attempt_that_does_not_stop_ends_the_process(stage):
     assert (hung.state, stage.store.get("other").state) == (State.RUNNING, State.SUCCEEDED)
     assert timedelta(0) <= read_cron(stage.armed()) - hung.claim.lease_end <= timedelta(minutes=3)
     assert [(each["level"], each["message"]) for each in steady(lines)[-3:]] == [
-        ("INFO", "attempt succeeded"),
+        ("WARNING", "attempt timed-out"),
         ("INFO", "wake"),
         ("ERROR", "an attempt does not stop after its timeout: the process ends with it"),
     ]
