@@ -61,9 +61,9 @@ class Store(ABC):
 
     @abstractmethod
     def agenda(self, until: datetime) -> Iterator[str]:
-        """Yield the ids of rows whose `wake_at` is at or before `until`, earliest first, then by id.
+        """Yield the ids of rows whose `wake_at` is at or before `until`, earliest first.
 
-        It is paged inside; a row that moves while the pages are read may be seen or not.
+        Rows of one moment come in an order of the store's own: an index of DynamoDB has none. It is paged inside; a row that moves while the pages are read may be seen or not.
         """
 
     @abstractmethod

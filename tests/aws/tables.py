@@ -6,24 +6,24 @@ are no compare-and-set among threads. The calls of every store on it therefore g
 
 from __future__ import annotations
 
+from functools import cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from emulators.fixtures import client, unique_name
+from emulators.fixtures import REGION, client, unique_name
 from moto import mock_aws
 from on_aws import account_on
 
+from slowsched.aws import Account
 from slowsched.store.dynamodb import CONTROL_ID, DynamoStore, bucket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
 
-    from slowsched.aws import Account
     from slowsched.store.base import Store
     from slowsched.store.codec import Item
 
+_MOTOS_TURN = RLock()
 MOTO = "https://dynamodb.eu-central-1.amazonaws.com"  # nothing gets there
 
 
@@ -74,23 +74,37 @@ def table_of(dynamodb: Any, *, buckets: int = 1) -> str:
     return name
 
 
+@cache
+def raw_client(endpoint: str) -> Any:
+    """Return one client of an emulator, for what a test does besides; making one takes as long as a test."""
+    return client("dynamodb", endpoint)
+
+
+@cache
+def _shared_account(_endpoint: str) -> Account:
+    return Account(region=REGION)
+
+
+def shared_account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Return one account of an emulator for the whole session, with the environment that it was made in."""
+    account_on(endpoint, monkeypatch)
+    return _shared_account(endpoint)
+
+
 class TableAdapter:
-    """A table on an emulator: every store has an account, and so a client and connections, of its own."""
+    """A table on an emulator; its stores share an account, and nothing else."""
 
     def __init__(self, endpoint: str, monkeypatch: pytest.MonkeyPatch, page_rows: int, *, buckets: int = 1) -> None:
-        self._account: Callable[[], Account] = lambda: account_on(endpoint, monkeypatch)
+        self._account = shared_account(endpoint, monkeypatch)
         self._page_rows = page_rows
         self._buckets = buckets
         self._opened: list[DynamoStore] = []
-        self._dynamodb = client("dynamodb", endpoint)
+        self._dynamodb = raw_client(endpoint)
         self._table = table_of(self._dynamodb, buckets=buckets)
 
     def open(self) -> Store:
-        self._opened.append(self._store(self._account()))
+        self._opened.append(DynamoStore(self._account, self._table, page_rows=self._page_rows))
         return self._opened[-1]
-
-    def _store(self, account: Account) -> DynamoStore:
-        return DynamoStore(account, self._table, page_rows=self._page_rows)
 
     def plant(self, item: Item) -> None:
         put(self._dynamodb, self._table, str(item["id"]), item, buckets=self._buckets)
@@ -101,7 +115,14 @@ class TableAdapter:
     def close(self) -> None:
         for store in self._opened:
             store.close()
-        self._dynamodb.close()
+
+
+def _wait_for_the_turn(**_: object) -> None:
+    _MOTOS_TURN.acquire()
+
+
+def _give_the_turn(**_: object) -> None:
+    _MOTOS_TURN.release()
 
 
 class MotoAdapter(TableAdapter):
@@ -110,14 +131,13 @@ class MotoAdapter(TableAdapter):
     def __init__(self, monkeypatch: pytest.MonkeyPatch, page_rows: int) -> None:
         self._moto = mock_aws()
         self._moto.start()
-        self._turn = RLock()
         super().__init__(MOTO, monkeypatch, page_rows)
 
-    def _store(self, account: Account) -> DynamoStore:
-        events = account.client("dynamodb").meta.events
-        events.register("before-call.dynamodb", lambda **_: self._turn.acquire() and None)
-        events.register("after-call.dynamodb", lambda **_: self._turn.release())
-        return super()._store(account)
+    def open(self) -> Store:
+        events = self._account.client("dynamodb").meta.events
+        events.register("before-call.dynamodb", _wait_for_the_turn, unique_id="wait")
+        events.register("after-call.dynamodb", _give_the_turn, unique_id="give")
+        return super().open()
 
     def close(self) -> None:
         super().close()

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from slowsched.store.base import Store
 
 
-def test_the_agenda_is_ordered_by_moment_and_then_by_id(store: Store) -> None:
-    """Earliest first; rows of one moment by the code points of their ids, over any number of pages."""
+def test_the_agenda_is_ordered_by_moment(store: Store) -> None:
+    """Earliest first, over any number of pages; rows of one moment stand in an order of the store's own."""
     rows = [a_row(id=task_id, wake_at=DUE + minutes * MINUTE) for minutes in (2, 0, 1) for task_id in _ids_of(minutes)]
     put_all(store, *rows)
-    assert list(store.agenda(DUE + HOUR)) == [*_ids_of(0), *_ids_of(1), *_ids_of(2)]
+    found = list(store.agenda(DUE + HOUR))
+    assert [sorted(found[:7]), sorted(found[7:14]), sorted(found[14:])] == [_ids_of(0), _ids_of(1), _ids_of(2)]
 
 
 def _ids_of(minutes: int) -> list[str]:
@@ -62,7 +63,7 @@ def test_a_walk_over_the_agenda_stands_that_its_rows_move_away(store: Store) -> 
     for task_id in store.agenda(DUE):
         taken.append(task_id)
         assert store.put(a_row(id=task_id, version=2, wake_at=DUE + HOUR), 1) is None
-    assert (taken, list(store.agenda(DUE)), list(store.agenda(DUE + HOUR))) == (ids, [], ids)
+    assert (sorted(taken), list(store.agenda(DUE)), sorted(store.agenda(DUE + HOUR))) == (ids, [], ids)
 
 
 def test_a_walk_over_the_agenda_stands_that_rows_ahead_of_it_move(store: Store) -> None:
@@ -71,12 +72,12 @@ def test_a_walk_over_the_agenda_stands_that_rows_ahead_of_it_move(store: Store) 
     put_all(store, *(a_row(id=task_id) for task_id in ids))
     walk = store.agenda(DUE)
     seen = [next(walk)]
-    for task_id in ("task 4", "task 8"):
+    moved = [task_id for task_id in ("task 4", "task 8") if task_id not in seen]
+    for task_id in moved:
         store.put(a_row(id=task_id, version=2, state=State.DEAD), 1)
     seen += walk
-    assert [task_id for task_id in seen if task_id not in {"task 4", "task 8"}] == [
-        task_id for task_id in ids if task_id not in {"task 4", "task 8"}
-    ]
+    assert sorted({*seen, *moved}) == ids
+    assert len(seen) == len(set(seen))
 
 
 def test_the_next_wake_is_the_earliest(store: Store) -> None:
