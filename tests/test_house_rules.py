@@ -41,7 +41,7 @@ LAYERS = """
     doctor
 
     git  config  task_paths  zones  repository          a work tree -> the tasks that it declares
-    starter
+    starter  environment_file
     import_graph  package_pip                           sources -> the zip of the function
     package_program  package
     aws_backend  wiring                                 name the concrete classes

@@ -6,7 +6,7 @@ import re
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -16,9 +16,14 @@ from slowsched.cli.status import Status
 from slowsched.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+
     from slowsched.cli.settings import Settings
 
 __all__ = ["init_command"]
+
+CONFIG_NAME = "slowsched.yaml"  # as in config.py, which imports too much for this
 
 OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")  # as in config.schema.json
 
@@ -28,31 +33,53 @@ OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._
     examples=[
         ("a repository in the current folder", "slowsched init"),
         ("one in a new folder, for a named team", "slowsched init shop-dates --owner acme/shop"),
+        (
+            "with the environment on AWS that Terraform has made",
+            "terraform -chdir=terraform output -json | slowsched init --env production --from-terraform -",
+        ),
     ],
 )
 @click.argument("directory", metavar="[DIR]", required=False, default=".", type=click.Path(file_okay=False))
 @click.option("--owner", metavar="NAME", help="Whose tasks these are.  [default: my-team/ and the folder's name]")
+@click.option(
+    "--from-terraform",
+    "terraform",
+    type=click.File(encoding="utf-8-sig"),
+    metavar="FILE",
+    help="Add the environment (--env, else production) that `terraform output -json` describes; - is stdin.",
+)
 @pass_settings
-def init_command(settings: Settings, directory: str, owner: str | None) -> Status:
+def init_command(settings: Settings, directory: str, owner: str | None, terraform: TextIO | None) -> Status:
     """Make a repository that works in DIR, the current folder by default.
 
     It writes the config, an example task, the schemas for your editor and of the example's payload, the
-    code of its action, and what git is to ignore. A file that exists is never overwritten.
+    code of its action, and what git is to ignore. A file that exists is never overwritten; an environment
+    from Terraform is added to the config, whose comments and layout stay.
     """
     from slowsched.starter import EXAMPLE_PATH, starter_files
 
     root, now = Path(directory), datetime.now(UTC)
     files = starter_files(_checked(owner) if owner else _default_owner(root), now)
+    if terraform is None:
+        changed = False
+    else:
+        from slowsched.cli.environment import add_environment
+
+        changed = add_environment(settings, terraform, root, files)
     created = [path for path, text in files.items() if _create(root / path, text)]
     if _ignore_local_state(root / ".gitignore"):
         created.append(".gitignore")
-    for path in sorted(created):
-        emit(f"created  {path}")
-    for path in sorted({*files, ".gitignore"} - set(created)):
-        emit(f"exists   {path}")
+    _tell(created, {*files, ".gitignore"} - {*created}, changed={CONFIG_NAME} if changed else set())
     if EXAMPLE_PATH in created:
         note(settings, _next_steps(directory, now))
     return Status.DONE
+
+
+def _tell(created: Iterable[str], others: AbstractSet[str], *, changed: AbstractSet[str]) -> None:
+    for path in sorted(created):
+        emit(f"created  {path}")
+    for path in sorted(others):
+        emit(f"{'changed' if path in changed else 'exists '}  {path}")
 
 
 def _checked(owner: str) -> str:
