@@ -1,7 +1,8 @@
 """What an exception of botocore means to a person: what happened, and the way out.
 
 Told by the name of the exception and by the code of the answer, so that nothing of botocore is imported to
-look at an error, and no service is called.
+look at an error, and no service is called. Nothing here says whether a write was done: of a call without an
+answer nobody knows.
 """
 
 from __future__ import annotations
@@ -23,28 +24,41 @@ class Failure:
 
 _LOG_IN = "log in again (`aws sso login`, or whatever gives you credentials), and run it again"
 _CREDENTIALS = "set AWS_PROFILE or AWS_ACCESS_KEY_ID, `aws sso login`, or give the CI job a role"
-_NETWORK = "look at the network and at `region` and AWS_ENDPOINT_URL; nothing more was written, run it again"
-_LATER = "nothing more was written: run it again later; if it goes on, look at the table's limits and who else uses it"
+_NETWORK = "look at the network, at `region` and AWS_ENDPOINT_URL, and run it again: nothing is lost"
+_LATER = "run it again later, nothing is lost; if it goes on, look at who else calls so often, and at the quotas"
 _REGION = "name `region` for this environment in slowsched.yaml, or set AWS_REGION"
 _CLOCK = "set this machine's clock (it must be within five minutes of AWS's), and run it again"
+_CLIENT = "look at the AWS_* variables, ~/.aws/config, and this environment in slowsched.yaml"
 
-# By the name of an exception that never reached AWS, or never got an answer.
+# By the name of an exception that never reached AWS, or never got an answer; a more special one before its base.
 _LOCAL = {
     "NoCredentialsError": Failure(what="there are no AWS credentials", way_out=_CREDENTIALS),
     "PartialCredentialsError": Failure(what="the AWS credentials are incomplete", way_out=_CREDENTIALS),
     "CredentialRetrievalError": Failure(what="the AWS credentials could not be fetched", way_out=_LOG_IN),
+    "MetadataRetrievalError": Failure(what="the AWS credentials could not be fetched", way_out=_CREDENTIALS),
+    "TokenRetrievalError": Failure(what="the AWS login has ended", way_out=_LOG_IN),
+    "SSOError": Failure(what="the AWS single sign-on has no valid session", way_out=_LOG_IN),
+    "LoginError": Failure(what="the AWS login has no valid session", way_out="log in again (`aws login`)"),
     "NoRegionError": Failure(what="there is no AWS region", way_out=_REGION),
     "InvalidRegionError": Failure(what="the AWS region is no region", way_out=_REGION),
     "ProfileNotFound": Failure(
         what="the AWS profile does not exist", way_out="correct AWS_PROFILE, or write that profile"
     ),
-    "SSOError": Failure(what="the AWS single sign-on has no valid session", way_out=_LOG_IN),
-    "HTTPClientError": Failure(what="AWS does not answer", way_out=_NETWORK),
+    "SSLError": Failure(
+        what="the connection to AWS is not trusted",
+        way_out="where a proxy looks into connections, set AWS_CA_BUNDLE to its certificates; else look at the clock",
+    ),
     "ConnectionError": Failure(what="AWS cannot be reached", way_out=_NETWORK),
+    "HTTPClientError": Failure(what="AWS does not answer", way_out=_NETWORK),
+    "ResponseParserError": Failure(what="what answers is not AWS", way_out=_NETWORK),
+    "BotoCoreError": Failure(what="the AWS client cannot be used so", way_out=_CLIENT),
 }
 
 _EXPIRED = Failure(what="the AWS credentials have expired", way_out=_LOG_IN)
-_INVALID = Failure(what="AWS does not know these credentials", way_out=_CREDENTIALS)
+_INVALID = Failure(
+    what="AWS does not know these credentials",
+    way_out=f"{_CREDENTIALS}; or the account has not enabled this region",
+)
 _THROTTLED = Failure(what="AWS throttles the calls, again and again", way_out=_LATER)
 _CLOCKS = Failure(what="the clocks differ", way_out=_CLOCK)
 _GONE = Failure(
@@ -52,7 +66,19 @@ _GONE = Failure(
     way_out="look at region, table and timer of this environment in slowsched.yaml; terraform/ makes what is missing",
 )
 _BUSY = Failure(what="somebody else changes it at this moment", way_out="run it again")
-_BROKEN = Failure(what="AWS has a failure of its own, again and again", way_out=_LATER)
+_BROKEN = Failure(
+    what="AWS has a failure of its own, again and again",
+    way_out="run it again later, nothing is lost; health.aws.amazon.com says what AWS knows of it",
+)
+_QUOTA = Failure(what="a limit of the account is reached", way_out="have the quota raised")
+_FULL = Failure(
+    what="a bucket of the table is full: it holds 10 GB",
+    way_out="make a table with more buckets (terraform/), and apply into that",
+)
+_NO_PROVIDER = Failure(
+    what="AWS does not take the token of the CI job",
+    way_out="the account needs the OIDC provider of GitHub, which terraform/ makes",
+)
 
 # By the code of an answer.
 _ANSWERS = {
@@ -64,6 +90,7 @@ _ANSWERS = {
     "MissingAuthenticationToken": _INVALID,
     "MissingAuthenticationTokenException": _INVALID,
     "IncompleteSignature": _INVALID,
+    "InvalidIdentityToken": _NO_PROVIDER,
     "RequestExpired": _CLOCKS,
     "RequestInTheFuture": _CLOCKS,
     "RequestTimeTooSkewed": _CLOCKS,
@@ -73,7 +100,9 @@ _ANSWERS = {
     "ServiceUnavailable": _BROKEN,
     "ConcurrentModificationException": _BUSY,
     "ConflictException": _BUSY,
-    "LimitExceededException": Failure(what="a limit of the account is reached", way_out="have the quota raised"),
+    "ItemCollectionSizeLimitExceededException": _FULL,
+    "LimitExceededException": _QUOTA,
+    "ServiceQuotaExceededException": _QUOTA,
     "ProvisionedThroughputExceededException": _THROTTLED,
     "RequestLimitExceeded": _THROTTLED,
     "SlowDown": _THROTTLED,
@@ -84,8 +113,11 @@ _SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "A
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 _SERVER_FAULT = 500
 
-# As IAM says it, of every service: who, then this, then why.
-_MAY_NOT = re.compile(r"not authorized to perform: (?P<action>[\w:*-]+)(?: on resource: (?P<resource>\S+))?")
+# As IAM says it, of every service: who, then this, then why; of a role that is not given, in fewer words.
+_MAY_NOT = re.compile(
+    r"not authorized to perform:? (?P<action>[\w*-]+:[\w*-]+)(?: on resource: (?P<resource>\S+))?(?P<why>.*)",
+    re.IGNORECASE,
+)
 
 
 def explained(error: BaseException) -> Failure | None:
@@ -93,6 +125,8 @@ def explained(error: BaseException) -> Failure | None:
     answer = getattr(error, "response", None)
     if isinstance(answer, dict) and isinstance(answer.get("Error"), dict):
         return _answered(answer)
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):  # botocore has no class for it
+        return Failure(what=f"the address of AWS is none ({_line(error)})", way_out="correct AWS_ENDPOINT_URL")
     for kind in type(error).__mro__:
         found = _LOCAL.get(kind.__name__) if kind.__module__.startswith("botocore.") else None
         if found is not None:
@@ -133,8 +167,19 @@ def _denied(message: str) -> Failure:
     found = _MAY_NOT.search(message)
     if found is None:
         return Failure(what=f"these credentials may not do it ({message})", way_out=_grant("it"))
+    action = found["action"]
+    if action.startswith("sts:AssumeRole"):
+        return Failure(
+            what=f"the role is not given to who asks for it ({message})",
+            way_out="name the repository and its environment in the role's trust: the lists of subjects of terraform/",
+        )
     where = f" on {found['resource']}" if found["resource"] else ""
-    return Failure(what=f"these credentials may not {found['action']}{where}", way_out=_grant(found["action"]))
+    if "explicit deny" in found["why"]:
+        return Failure(
+            what=f"a policy denies {action}{where} to these credentials",
+            way_out="whoever keeps that policy (of the role, its boundary, or the organization) must let it through",
+        )
+    return Failure(what=f"these credentials may not {action}{where}", way_out=_grant(action))
 
 
 def _grant(action: str) -> str:
