@@ -45,12 +45,16 @@ class Account:
     """The account and region that this process works in, by the credentials that it finds as every AWS tool does.
 
     `region` None: as the environment says. `expected_account` is checked before the first client is handed out.
-    Several threads may share it, and its clients.
+    `call_seconds` is what one try of a call may take until it is answered. Several threads may share it, and its
+    clients.
     """
 
-    def __init__(self, *, region: str | None = None, expected_account: str | None = None) -> None:
+    def __init__(
+        self, *, region: str | None = None, expected_account: str | None = None, call_seconds: float = CALL_SECONDS
+    ) -> None:
         self._region = region
         self._expected = expected_account
+        self._call_seconds = call_seconds
         self._lock = Lock()
         self._count = Lock()
         self._session: Any = None
@@ -125,7 +129,7 @@ class Account:
             config = Config(
                 retries={"mode": "standard", "total_max_attempts": CALL_TRIES},
                 connect_timeout=_CONNECT_SECONDS,
-                read_timeout=CALL_SECONDS,
+                read_timeout=self._call_seconds,
                 max_pool_connections=PARALLEL_CALLS,
             )
             client = self._boto_session().client(service, config=config)

@@ -63,7 +63,8 @@ class Store(ABC):
     def agenda(self, until: datetime) -> Iterator[str]:
         """Yield the ids of rows whose `wake_at` is at or before `until`, earliest first.
 
-        Rows of one moment come in an order of the store's own: an index of DynamoDB has none. It is paged inside; a row that moves while the pages are read may be seen or not.
+        Rows of one moment come in an order of the store's own: an index of DynamoDB has none. It is paged
+        inside; a row that moves while the pages are read may be seen or not.
         """
 
     @abstractmethod
