@@ -96,7 +96,7 @@ def _rows(live: Live, rows: Rows) -> Iterator[Finding]:
     mine = sorted((row for row in rows.readable if row.owner == live.owner), key=lambda row: row.id)
     if rows.unreadable:
         ids = sorted(row.id for row in rows.unreadable)
-        words = f"{counted(len(ids), 'row')} cannot be read by this version, and is left alone: {named(ids)}"
+        words = f"{counted(len(ids), 'row')} left alone, because this version cannot read them: {named(ids)}"
         reason = min(row.reason for row in rows.unreadable)
         yield error("unreadable", "rows", f"{words} ({reason})", "upgrade slowsched: a newer one wrote them")
     else:
@@ -114,7 +114,7 @@ def _overdue(live: Live, rows: Rows) -> Finding:
         return fine("overdue", "overdue tasks", "none")
     since = span(live.now - late[0][0])
     ids = [task_id for _, task_id in late]
-    words = f"{counted(len(ids), 'task')} waits for the worker longer than allowed, for {since} at most: {named(ids)}"
+    words = f"{counted(len(ids), 'task')} overdue, the first for {since}: {named(ids)}"
     if not isinstance(live.control, Unknown) and live.control.pause is not None:
         return warning("overdue", "overdue tasks", words, "they are executed after the pause, or missed by their grace")
     worker = command("worker", live.environment)
@@ -128,7 +128,7 @@ def _dead(live: Live, rows: Sequence[Summary]) -> Finding:
         return fine("dead", "dead tasks", "none")
     show = command(f"show {quoted(ids[0])}", live.environment)
     retry = command(f"retry {quoted(ids[0])}", live.environment)
-    words = f"{counted(len(ids), 'task')} used up every attempt, and needs a person: {named(ids)}"
+    words = f"{counted(len(ids), 'task')} without attempts left, for a person to act on: {named(ids)}"
     return error("dead", "dead tasks", words, f"`{show}` says why; mend that, then edit the task or `{retry}`")
 
 
@@ -137,8 +137,8 @@ def _missed(live: Live, rows: Sequence[Summary]) -> Finding:
     if not ids:
         return fine("missed", "missed tasks", "none")
     retry = command(f"retry {quoted(ids[0])}", live.environment)
-    words = f"{counted(len(ids), 'task')} came later than its grace allows, and was not run: {named(ids)}"
-    return warning("missed", "missed tasks", words, f"`{retry}` runs one now; or take its file out of git")
+    words = f"{counted(len(ids), 'task')} later than the grace, and not run: {named(ids)}"
+    return warning("missed", "missed tasks", words, f"`{retry}` runs it now; or take its file out of git")
 
 
 def _pause(live: Live, control: Control) -> Finding:

@@ -169,7 +169,7 @@ def _actions(worker: Worker, tasks: Sequence[Row]) -> Finding:
         )
     actions = ", ".join(sorted({row.task.action for row in lacking}))
     ids = [row.id for row in sorted(lacking, key=lambda row: (row.task.due, row.id))]
-    words = f"it does not know {actions}, which {counted(len(ids), 'task')} asks for: {named(ids)}"
+    words = f"it does not know {actions}, which is asked for by {counted(len(ids), 'task')}: {named(ids)}"
     return error(
         "worker-actions", "worker", words, "add it to the actions, build the package, and apply terraform/ with it"
     )
@@ -182,5 +182,5 @@ def _timeouts(found: Deployment | None, tasks: Sequence[Row]) -> Iterator[Findin
     most = found.function.timeout - END_SLACK
     ids = [row.id for row in tasks if row.task.timeout > most]
     if ids:
-        words = f"{counted(len(ids), 'task')} may take longer than the function has time for: {named(ids)}"
+        words = f"{counted(len(ids), 'task')} with a timeout beyond what the function has time for: {named(ids)}"
         yield error("task-timeout", "tasks", words, "give the function 15 minutes, or the tasks a shorter timeout")
