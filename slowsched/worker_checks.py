@@ -100,7 +100,9 @@ def _timeout(name: str, function: Function) -> Finding:
 
 def _variables(name: str, function: Function, expected: Expected) -> Finding:
     if function.variables is None:
-        unknown = Unknown(what="Lambda does not show its variables", way_out="may you use its KMS key?", refused=True)
+        unknown = Unknown(
+            what="Lambda does not show its variables", way_out="let these credentials use its KMS key", refused=True
+        )
         return cannot_tell("function-environment", name, unknown)
     wrong = [
         f"{key} is {function.variables.get(key, 'absent')}, and should be {value}"
@@ -165,7 +167,7 @@ def _actions(worker: Worker, tasks: Sequence[Row]) -> Finding:
     lacking = [row for row in tasks if row.task.action not in worker.actions]
     if not lacking:
         return fine(
-            "worker-actions", "worker", f"it knows the actions of the {counted(len(tasks), 'task')} that come next"
+            "worker-actions", "worker", f"it knows the actions of what comes next: {counted(len(tasks), 'task')}"
         )
     actions = ", ".join(sorted({row.task.action for row in lacking}))
     ids = [row.id for row in sorted(lacking, key=lambda row: (row.task.due, row.id))]
