@@ -19,11 +19,13 @@ import pytest
 from emulators.fault_proxy import fault_proxy
 from emulators.fixtures import ACCOUNT, REGION, client, requires, unique_name
 from emulators.ministack import ministack
-from on_aws import make_rule, make_schedule, variables
+from on_aws import account_on, make_rule, make_schedule, variables
 from tables import make_table, put
 from values import a_row, at
 
+from slowsched.errors import StoreError
 from slowsched.store.codec import ROW_FORMAT, encode_row
+from slowsched.store.dynamodb import DynamoStore
 from slowsched.timer.settings import TimerSettings
 from slowsched.timing import stamp
 
@@ -487,3 +489,18 @@ def test_a_task_that_is_too_large(shop):
         True,
     ), ran.stdout
     assert shop.rows() == []
+
+
+def test_an_item_that_is_too_large(dynamodb_local_endpoint, monkeypatch):
+    """Where DynamoDB itself refuses one, the way out is to make the payload smaller; nothing is written."""
+    table = unique_name("rows")
+    make_table(client("dynamodb", dynamodb_local_endpoint), table)
+    row = a_row(payload={"text": "x" * 410_000})
+    with DynamoStore(account_on(dynamodb_local_endpoint, monkeypatch), table) as store:
+        with pytest.raises(StoreError) as raised:
+            store.put(row, 0)
+        assert (raised.value.message, raised.value.hint, store.get(row.id)) == (
+            f"cannot write {row.id!r} into the table {table!r}: it is larger than the 400 KB that DynamoDB takes",
+            "make its payload smaller: a reference, not the data",
+            None,
+        )
