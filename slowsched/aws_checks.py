@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from slowsched.diagnosis import Unknown, cannot_tell, error, fine, warning
 from slowsched.lifecycle import CLOCK_SKEW
 from slowsched.render.words import command, moment, span
-from slowsched.timer.eventbridge import NEVER
+from slowsched.timer.eventbridge import NEVER, read_at, read_cron
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -190,7 +190,7 @@ def _timer(seen: Seen, found: Deployment, environment: str) -> Iterator[Finding]
 
 
 def _expression(name: str, timer: TimerState, environment: str) -> Finding:
-    if timer.moment == NEVER:
+    if NEVER in {read_cron(timer.expression or ""), read_at(timer.expression or "")}:
         return fine("timer-expression", name, f"{timer.expression}: as terraform/ made it, not set yet")
     if timer.moment is not None:
         return fine("timer-expression", name, f"{timer.expression} is {moment(timer.moment)}")

@@ -365,7 +365,7 @@ def test_a_fault_of_the_rule(timer, finding):
 
 def test_a_timer_as_terraform_made_it():
     """The far moment that it begins with is no fault."""
-    assert found(timer=replace(TIMER, expression=cron_text(NEVER), moment=NEVER)) == []
+    assert found(timer=replace(TIMER, expression=cron_text(NEVER), moment=None)) == []
 
 
 def test_a_rule_that_starts_no_function():
