@@ -16,7 +16,7 @@ from emulators.parts import FUNCTION_PYTHON, PYTHON
 from emulators.processes import answers, clean_environment, free_port, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 LAUNCHER = Path(__file__).parent / "inside_ministack" / "launcher.py"
 LOG = "ministack.log"
@@ -24,7 +24,12 @@ LOG = "ministack.log"
 
 @contextmanager
 def ministack(
-    folder: Path, *, auth: bool = False, without: Sequence[str] = (), retry_seconds: float = 1
+    folder: Path,
+    *,
+    auth: bool = False,
+    without: Sequence[str] = (),
+    retry_seconds: float = 1,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Run MiniStack until the block ends.
 
@@ -33,6 +38,7 @@ def ministack(
         auth: Whether it checks signatures and policies. Without, any key does.
         without: The mends (`inside_ministack/mends.py`, MENDS) that are left out.
         retry_seconds: How long Lambda waits before it sends an event again (AWS: 60).
+        variables: What its environment has besides, and that of every function with it.
 
     Yields:
         Its address, for every service.
@@ -55,6 +61,7 @@ def ministack(
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": str(retry_seconds),
         "SLOWSCHED_FUNCTION_PYTHON": str(FUNCTION_PYTHON),
         "SLOWSCHED_WITHOUT_MENDS": ",".join(without),
+        **(variables or {}),
     }
     command = [str(PYTHON), str(LAUNCHER)]
     try:

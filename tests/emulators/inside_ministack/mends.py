@@ -13,6 +13,7 @@ import json
 import os
 import threading
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "core.iam_evaluator": ("EvalContext", "_gather_role_policies", "evaluate", "evaluate_resource_policy"),
     "core.lambda_runtime": ("_detect_runtime_binary",),
     "core.responses": ("get_account_id", "get_region"),
+    "services.cloudwatch": ("_alarms", "_describe_alarms"),
     "services.eventbridge": (
         *("_SCHEDULER_TICK_INTERVAL", "_delete_rule", "_dispatch_to_lambda", "_dispatch_to_sqs", "_enable_rule"),
         *("_invoke_target", "_now_ts", "_pattern_event_view", "_put_rule", "_rule_key", "_rule_last_fired", "_rules"),
@@ -348,6 +350,47 @@ def functions_have_an_interpreter_of_their_own() -> None:
         return (python if python and name.startswith("python") else binary), script
 
 
+# --- alarms ----------------------------------------------------------------------------------------
+
+
+def alarms_are_described_whole() -> None:
+    """Say all of an alarm in the older of CloudWatch's protocols, which Terraform's provider 3.39 speaks.
+
+    Without, every plan of Terraform wants to change each alarm.
+    """
+    cloudwatch = _module("services.cloudwatch")
+
+    @_wrapped(cloudwatch, "_describe_alarms")
+    def describe(inner: Handler, params: Any, data: Any, is_cbor: Any, *more: Any) -> Any:
+        answer = inner(params, data, is_cbor, *more)
+        if is_cbor or any(more):
+            return answer
+        status, headers, body = answer
+        text = body.decode() if isinstance(body, bytes) else body
+        for name, alarm in cloudwatch._alarms.items():
+            begin = f"<member><AlarmName>{name}</AlarmName>"
+            text = text.replace(begin, begin + _left_out_of(alarm))
+        return status, headers, text.encode()
+
+
+def _left_out_of(alarm: dict[str, Any]) -> str:
+    """Return as XML what the answer leaves out of an alarm."""
+    single = ("AlarmDescription", "Statistic", "Period", "TreatMissingData")
+    lists = ("AlarmActions", "OKActions", "InsufficientDataActions", "Dimensions")
+    parts = [f"<ActionsEnabled>{str(alarm['ActionsEnabled']).lower()}</ActionsEnabled>"]
+    parts += [f"<{key}>{escape(str(alarm[key]))}</{key}>" for key in single if alarm.get(key)]
+    for key in lists:
+        members = "".join(f"<member>{_xml_of(each)}</member>" for each in alarm.get(key) or ())
+        parts.append(f"<{key}>{members}</{key}>")
+    return "".join(parts)
+
+
+def _xml_of(value: Any) -> str:
+    if isinstance(value, dict):
+        return "".join(f"<{key}>{escape(str(each))}</{key}>" for key, each in value.items())
+    return escape(str(value))
+
+
 def _events() -> ModuleType:
     return _module("services.eventbridge")
 
@@ -367,6 +410,7 @@ MENDS: dict[str, Callable[[], None]] = {
     "destinations-need-a-right": destinations_need_a_right,
     "resources-are-named-as-on-aws": resources_are_named_as_on_aws,
     "functions-have-an-interpreter-of-their-own": functions_have_an_interpreter_of_their_own,
+    "alarms-are-described-whole": alarms_are_described_whole,
 }
 
 
