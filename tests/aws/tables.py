@@ -27,20 +27,23 @@ _MOTOS_TURN = RLock()
 MOTO = "https://dynamodb.eu-central-1.amazonaws.com"  # nothing gets there
 
 
-def make_table(dynamodb: Any, name: str, *, buckets: int = 1) -> None:
-    """Make an empty table; of one with several buckets the control row exists from the start."""
+def make_table(dynamodb: Any, name: str, *, buckets: int = 1, index: str | None = "S") -> None:
+    """Make an empty table; of one with several buckets the control row exists from the start.
+
+    `index` is the type of the moments in its index; None: it has none.
+    """
+    wake_at = [] if index is None else [{"AttributeName": "wake_at", "AttributeType": index}]
+    agenda = {"IndexName": "agenda", "KeySchema": _schema("wake_at"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
             {"AttributeName": "bucket", "AttributeType": "N"},
             {"AttributeName": "id", "AttributeType": "S"},
-            {"AttributeName": "wake_at", "AttributeType": "S"},
+            *wake_at,
         ],
-        KeySchema=_keys("id"),
-        LocalSecondaryIndexes=[
-            {"IndexName": "agenda", "KeySchema": _keys("wake_at"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
-        ],
+        KeySchema=_schema("id"),
+        **({} if index is None else {"LocalSecondaryIndexes": [agenda]}),
     )
     dynamodb.update_time_to_live(
         TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
@@ -49,8 +52,13 @@ def make_table(dynamodb: Any, name: str, *, buckets: int = 1) -> None:
         put(dynamodb, name, CONTROL_ID, {"buckets": buckets, "version": 0})
 
 
-def _keys(sort_key: str) -> list[dict[str, str]]:
+def _schema(sort_key: str) -> list[dict[str, str]]:
     return [{"AttributeName": "bucket", "KeyType": "HASH"}, {"AttributeName": sort_key, "KeyType": "RANGE"}]
+
+
+def keys_of(task_id: str, bucket: int = 0) -> dict[str, Any]:
+    """Return the keys of an item."""
+    return {"bucket": {"N": str(bucket)}, "id": {"S": task_id}}
 
 
 def typed(item: dict[str, Any]) -> dict[str, Any]:
