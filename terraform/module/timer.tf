@@ -78,7 +78,7 @@ resource "aws_scheduler_schedule" "wake" {
   target {
     arn      = aws_lambda_function.worker.arn
     role_arn = aws_iam_role.scheduler[0].arn
-    input    = "{\"source\": \"slowsched.schedule\"}" # to the letter what slowsched writes with every moment
+    input    = jsonencode({ source = "slowsched.schedule" }) # to the byte what slowsched writes with every moment
 
     retry_policy {
       maximum_event_age_in_seconds = local.delivery_seconds_max

@@ -8,5 +8,6 @@ from emulators.fixtures import (
     ministack_endpoint,
     pytest_runtest_makereport,
 )
+from story import story
 
-__all__ = ["boto", "dynamodb_local_endpoint", "ministack_endpoint", "pytest_runtest_makereport"]
+__all__ = ["boto", "dynamodb_local_endpoint", "ministack_endpoint", "pytest_runtest_makereport", "story"]

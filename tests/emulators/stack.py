@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FAR = "at(2199-01-01T00:00:00)"
-INPUT = '{"source": "slowsched.schedule"}'
+INPUT = '{"source":"slowsched.schedule"}'  # as Terraform's jsonencode writes it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ DONE = 200  # HTTP's
 # Every name that the mends reach for, by module.
 KNOWN: dict[str, tuple[str, ...]] = {
     "core.arn": ("parse_arn",),
-    "core.iam_actions": ("extract_resource_arn",),
+    "core.iam_actions": ("access_denied_response", "extract_resource_arn", "identity_denial_message"),
     "core.iam_evaluator": ("EvalContext", "_gather_role_policies", "evaluate", "evaluate_resource_policy"),
     "core.lambda_runtime": ("_detect_runtime_binary",),
     "core.responses": ("get_account_id", "get_region"),
@@ -305,9 +305,9 @@ def destinations_need_a_right() -> None:
 
 
 def resources_are_named_as_on_aws() -> None:
-    """Check rights on `rule/NAME` and `schedule/GROUP/NAME`, which AWS documents, and no other names.
+    """Check rights on `rule/NAME`, `schedule/GROUP/NAME` and the role that is simulated, as AWS documents it.
 
-    MiniStack asks for `rule/default/NAME` (for targets: for `*`), and knows no group but `default`.
+    MiniStack asks for `rule/default/NAME` (for targets and simulations: for `*`), and knows no group but `default`.
     """
     actions = _module("core.iam_actions")
 
@@ -319,7 +319,22 @@ def resources_are_named_as_on_aws() -> None:
         if service == "scheduler" and path.startswith("/schedules/"):
             group = _group(body, query)
             return f"arn:aws:scheduler:{region}:{account}:schedule/{group}/{path.split('/')[2]}"
+        if service == "iam" and query.get("PolicySourceArn"):
+            return _first(query["PolicySourceArn"])
         return inner(*request)
+
+
+def refusals_name_the_resource() -> None:
+    """Name the resource in a refusal by a policy of the caller's, as most services of AWS do."""
+    actions = _module("core.iam_actions")
+
+    @_wrapped(actions, "access_denied_response")
+    def refuse(inner: Handler, service: str, action: str, who: str, request: str, **details: Any) -> Any:
+        plain = not (details.get("message") or details.get("error_code") or details.get("resource_policy_arn"))
+        if plain and details.get("resource_arn", "*") != "*":
+            denied = details.get("explicit_deny", False)
+            details["message"] = actions.identity_denial_message(action, who, details["resource_arn"], denied)
+        return inner(service, action, who, request, **details)
 
 
 def _rule_arn(body: bytes, region: str, account: str) -> str:
@@ -333,7 +348,11 @@ def _rule_arn(body: bytes, region: str, account: str) -> str:
 
 def _group(body: bytes, query: dict[str, Any]) -> str:
     named = json.loads(body or b"{}").get("GroupName") or query.get("groupName") or "default"
-    return str(named[0] if isinstance(named, list) else named)
+    return _first(named)
+
+
+def _first(value: Any) -> str:
+    return str(value[0] if isinstance(value, list) else value)
 
 
 # --- functions -------------------------------------------------------------------------------------
@@ -409,6 +428,7 @@ MENDS: dict[str, Callable[[], None]] = {
     "targets-need-a-permission": targets_need_a_permission,
     "destinations-need-a-right": destinations_need_a_right,
     "resources-are-named-as-on-aws": resources_are_named_as_on_aws,
+    "refusals-name-the-resource": refusals_name_the_resource,
     "functions-have-an-interpreter-of-their-own": functions_have_an_interpreter_of_their_own,
     "alarms-are-described-whole": alarms_are_described_whole,
 }

@@ -1,0 +1,299 @@
+"""The whole story on MiniStack with rights checked: real Terraform, the real zip, real processes with their own roles.
+
+It is told once a session, because most of it is waiting; tests look at what came of it. Three deployments stand side
+by side: one wakes by a rule, one by a schedule, and on the third everything goes wrong that only a deployment shows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from acceptance.shop import PROJECT, SLOWSCHED, Ran, Shop, environment
+from emulators.fixtures import REGION, requires
+from emulators.ministack import ministack
+from emulators.stack import Stack, deploy
+from on_aws import account_on
+from values import a_declared
+
+from slowsched.lifecycle import Applier, create
+from slowsched.store.dynamodb import DynamoStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from slowsched.model import Row
+
+RECORDER = Path(__file__).parent / "recorder"
+KINDS = ("rule", "schedule")
+OWNER = "acme/shop"
+SOON, LATER = "publish Momo", "end of the sale"
+DISABLED, OVERRUN = "due while the rule was disabled", "does not stop"
+LATER_DUE = "2066-01-01T00:00:00Z"
+LEAD = timedelta(seconds=90 + 25)  # the timer's, and what plan and apply of two deployments may take
+WAIT_SECONDS = 420  # at most, on a busy machine; it is about 150
+
+HANG = """
+
+import time
+
+
+@action("HANG")
+def hang(payload: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
+    \"\"\"Never stop at the first attempt.\"\"\"
+    if attempt.number == 1:
+        time.sleep(3600)
+    return {"attempt": attempt.number}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What happened at one deployment, in the order of the fields."""
+
+    stack: Stack
+    changes_before: str
+    doctor: Ran
+    plan: Ran
+    refused: Ran
+    applied: Ran
+    armed: dict[str, Any]
+    shown: Any = None
+    woken: dict[str, Any] = field(default_factory=dict)
+    again: Ran | None = None
+    changes_after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What happened at all of them; `due` is when the task was due, `calls` what processes called, as they noted it."""
+
+    due: datetime
+    told: dict[str, Told]
+    bad: Stack
+    bad_rows: dict[str, Row]
+    bad_rule: dict[str, Any]
+    failed_wakes: list[Any]
+    calls: list[list[Any]]
+    command: Callable[..., Ran]
+
+
+class Teller:
+    """A repository of task files with its environments, and slowsched in it with the rights of a role."""
+
+    def __init__(self, folder: Path, calls: Path) -> None:
+        self.shop = Shop(folder / "shop")
+        self.shop.take_from_project("schemas", "worker")
+        self.shop.write("slowsched.yaml", f"version: 1\nowner: {OWNER}\n")
+        self.shop.write("tasks/.gitkeep", "")
+        self.shop.write(".gitignore", ".slowsched/\n")
+        self.calls = calls
+        self.git("init", "--quiet")
+
+    def git(self, *words: str) -> None:
+        """Run git in the repository."""
+        who = [f"-c{key}" for key in ("user.name=A Person", "user.email=person@example.org")]
+        words = tuple(part for each in who for part in ("-c", each.removeprefix("-c"))) + words
+        subprocess.run(["git", *words], cwd=self.shop.root, env=environment(self.shop.root), check=True)
+
+    def commit(self) -> None:
+        """Commit everything."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message=as it is")
+
+    def command(self, stack: Stack, role: str, *words: str, stdin: str = "") -> Ran:
+        """Run slowsched with the rights of `plan` or `apply`, every call of it noted."""
+        kept = {name: value for name, value in environment(self.shop.root).items() if not name.startswith("AWS_")}
+        own = {
+            **kept,
+            **stack.credentials(role),
+            "AWS_ENDPOINT_URL": stack.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "PYTHONPATH": str(RECORDER),
+            "RECORD_CALLS_TO": str(self.calls),
+            "RECORD_CALLS_OF": f"{stack.name}-{role}",
+            "SLOWSCHED_ENV": stack.kind,
+        }
+        command = [SLOWSCHED, *words]
+        done = subprocess.run(
+            command, cwd=self.shop.root, env=own, input=stdin, capture_output=True, text=True, timeout=120, check=False
+        )
+        return Ran(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def first_moment(now: datetime) -> datetime:
+    """Return the first minute that the timer can serve, by the time that everything is applied."""
+    return (now + LEAD).replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
+@contextmanager
+def tell(folder: Path) -> Iterator[Story]:
+    """Deploy, apply, wait until it has happened, and keep the emulator until the block ends."""
+    calls = folder / "calls.jsonl"
+    noted = {"PYTHONPATH": str(RECORDER), "RECORD_CALLS_TO": str(calls)}
+    with ministack(folder, auth=True, variables=noted) as endpoint, pytest.MonkeyPatch.context() as patch:
+        account = account_on(endpoint, patch)
+        teller = Teller(folder, calls)
+        bad = _deploy_bad(folder, endpoint)
+        failed = _failed_wakes(bad)
+        store = DynamoStore(account, bad.name)
+        _plant(store, bad)
+        stacks = [_deploy(teller, folder, endpoint, kind) for kind in KINDS]
+        due, told = _apply(teller, stacks)
+        rows = _wait(teller, store, told)
+        after = {each.stack.kind: _look_after(teller, each, rows[each.stack.kind]) for each in told}
+        yield Story(
+            due=due,
+            told=after,
+            bad=bad,
+            bad_rows={each: store.get(each) for each in (DISABLED, OVERRUN)},
+            bad_rule=bad.client("events").describe_rule(Name=f"{bad.name}-wake"),
+            failed_wakes=failed,
+            calls=[json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()],
+            command=teller.command,
+        )
+
+
+# --- as it should be -------------------------------------------------------------------------------
+
+
+def _deploy(teller: Teller, folder: Path, endpoint: str, kind: str) -> Stack:
+    """Deploy, and write the environment into slowsched.yaml."""
+    stack = deploy(folder / "terraform", endpoint, _package(teller.shop), name=f"by-{kind}", kind=kind)
+    made = teller.command(stack, "plan", "init", "--from-terraform", "-", stdin=stack.terraform.outputs_text())
+    assert made.status == 0, made.stderr
+    (teller.shop.root / "tasks" / "winter-sale.yaml").unlink(missing_ok=True)  # the example that init writes
+    return stack
+
+
+def _package(shop: Shop) -> Path:
+    """Build the zip of the function as `make zip` does."""
+    zipped = shop.root.parent / f"{shop.root.name}.zip"
+    done = shop.run("package", "--out", str(zipped))
+    assert done.status == 0, done.stderr
+    return zipped
+
+
+def _apply(teller: Teller, stacks: list[Stack]) -> tuple[datetime, list[Told]]:
+    """Declare a task for the first moment there is and one for much later, and apply both everywhere."""
+    looks = [(stack, stack.changes(), teller.command(stack, "plan", "doctor", "--format", "json")) for stack in stacks]
+    due = first_moment(datetime.now(UTC))
+    for number, (task_id, when) in enumerate(((SOON, f"{due:%Y-%m-%dT%H:%M:%SZ}"), (LATER, LATER_DUE))):
+        payload = {"itemID": "Momo, the e-book", "newPrice": number, "salePercent": 100}
+        task = {"id": task_id, "due": when, "action": "APPLY_SALE", "payload": payload}
+        teller.shop.write(f"tasks/{number}.json", json.dumps(task))
+    teller.commit()
+    return due, [_apply_one(teller, *look) for look in looks]
+
+
+def _apply_one(teller: Teller, stack: Stack, changes: str, doctor: Ran) -> Told:
+    return Told(
+        stack=stack,
+        changes_before=changes,
+        doctor=doctor,
+        plan=teller.command(stack, "plan", "plan", "--format", "json"),
+        refused=teller.command(stack, "plan", "apply", "--yes"),
+        applied=teller.command(stack, "apply", "apply", "--yes", "--format", "json"),
+        armed=timer_of(stack),
+    )
+
+
+def _look_after(teller: Teller, told: Told, shown: Any) -> Told:
+    """Look at what came of it, apply a second time, and ask Terraform once more."""
+    stack = told.stack
+    woken = timer_of(stack)
+    again = teller.command(stack, "apply", "apply", "--yes", "--format", "json")
+    teller.command(stack, "plan", "doctor")
+    teller.command(stack, "apply", "doctor", "--fix")
+    known = {name: getattr(told, name) for name in ("changes_before", "doctor", "plan", "refused", "applied", "armed")}
+    return Told(stack=stack, **known, shown=shown, woken=woken, again=again, changes_after=stack.changes())
+
+
+def timer_of(stack: Stack) -> dict[str, Any]:
+    """Return all that AWS says of a timer, without what it says of the answer and when it was changed."""
+    if stack.kind == "rule":
+        answer = stack.client("events").describe_rule(Name=f"{stack.name}-wake")
+    else:
+        answer = stack.client("scheduler").get_schedule(GroupName=stack.name, Name=f"{stack.name}-wake")
+    return {
+        key: value
+        for key, value in answer.items()
+        if key not in {"ResponseMetadata", "CreationDate", "LastModificationDate"}
+    }
+
+
+# --- bad days --------------------------------------------------------------------------------------
+
+
+def _deploy_bad(folder: Path, endpoint: str) -> Stack:
+    """Deploy a function that has one more action, which does not stop."""
+    shop = Shop(folder / "bad-shop")
+    shop.take_from_project("schemas", "worker")
+    shop.write("slowsched.yaml", f"version: 1\nowner: {OWNER}\n")
+    shop.write("worker/actions.py", (PROJECT / "worker" / "actions.py").read_text(encoding="utf-8") + HANG)
+    return deploy(folder / "terraform", endpoint, _package(shop), name="bad-days", kind="rule")
+
+
+def _failed_wakes(stack: Stack) -> list[Any]:
+    """Give the function a setting that it refuses, wake it, and return what then is in its dead-letter queue."""
+    functions, name = stack.client("lambda"), f"{stack.name}-worker"
+    good = functions.get_function_configuration(FunctionName=name)["Environment"]
+    wrong = {"Variables": {**good["Variables"], "SLOWSCHED_TIMER_KIND": "sundial"}}
+    functions.update_function_configuration(FunctionName=name, Environment=wrong)
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"source": "slowsched.heartbeat"}')
+    queues = stack.client("sqs")
+    url = queues.get_queue_url(QueueName=f"{stack.name}-failed")["QueueUrl"]
+    end = time.monotonic() + 60
+    messages: list[Any] = []
+    while not messages and time.monotonic() < end:
+        messages = queues.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+    functions.update_function_configuration(FunctionName=name, Environment=good)
+    return [json.loads(each["Body"]) for each in messages]
+
+
+def _plant(store: DynamoStore, stack: Stack) -> None:
+    """Disable the rule by hand, with two tasks due that were applied an hour ago; then the heartbeat beats."""
+    events = stack.client("events")
+    now = datetime.now(UTC)
+    before = now - timedelta(hours=1)
+    events.disable_rule(Name=f"{stack.name}-wake")
+    for task_id, action in ((DISABLED, "APPLY_SALE"), (OVERRUN, "HANG")):
+        declared = a_declared(id=task_id, action=action, due=now - timedelta(minutes=1), timeout=timedelta(seconds=2))
+        by = Applier(owner=f"{OWNER}/bad", commit=None, now=before, soonest=before)
+        row = create(declared, by)
+        assert store.put(row, 0) is None
+    # By the rule of the heartbeat itself, only more often than every 15 minutes.
+    events.put_rule(Name=f"{stack.name}-heartbeat", ScheduleExpression="rate(1 minute)", State="ENABLED")
+
+
+def _wait(teller: Teller, store: DynamoStore, told: list[Told]) -> dict[str, Any]:
+    """Wait until every task that is due has succeeded; returns what `show` says of it, by the kind of timer."""
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        time.sleep(2)
+        rows = [store.get(each) for each in (DISABLED, OVERRUN)]
+        rows += [DynamoStore(store._account, each.stack.name).get(SOON) for each in told]  # noqa: SLF001 - the same one
+        if all(row is not None and row.state.value in {"succeeded", "dead"} for row in rows):
+            break
+    time.sleep(2)  # the last wake arms once more
+    return {
+        each.stack.kind: teller.command(each.stack, "plan", "show", SOON, "--format", "json").document for each in told
+    }
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Tell the story once, for every test that looks at it."""
+    requires("ministack", "terraform")
+    with tell(tmp_path_factory.mktemp("story")) as told:
+        yield told
