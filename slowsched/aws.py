@@ -96,8 +96,13 @@ class Account:
             return str(self._made("sts").get_caller_identity()["Account"])
 
     def is_emulator(self) -> bool:
-        """Say whether the endpoint of DynamoDB is on this machine, where nothing is real."""
-        return urlsplit(self.client("dynamodb").meta.endpoint_url).hostname in _LOOPBACK
+        """Say whether the endpoint of DynamoDB is on this machine, where nothing is real; nobody is asked.
+
+        Raises:
+            BackendError: the client cannot be made.
+        """
+        with self._lock, aws_errors(BackendError, "tell whether this is a real account"):
+            return urlsplit(self._made("dynamodb").meta.endpoint_url).hostname in _LOOPBACK
 
     def close(self) -> None:
         """Let go of the connections."""

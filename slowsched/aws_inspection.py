@@ -148,7 +148,7 @@ def inspect(account: Account, backend: Backend, expected: Expected) -> Seen:
     number = asker.ask(account.number) or Unknown(what="AWS names no account", way_out="use other credentials")
     if isinstance(number, Unknown) or (expected.account is not None and number != expected.account):
         return Seen(expected=expected, account=number, region=account.region)
-    deployment = _deployment(asker, expected, number)
+    deployment = _deployment(asker, expected)
     return Seen(expected=expected, account=number, region=account.region, skew=asker.skew(), deployment=deployment)
 
 
@@ -210,12 +210,15 @@ def _unknown(error: Exception) -> Unknown:
     return Unknown(what=found.what, way_out=found.way_out, refused=is_denied(error))
 
 
-def _deployment(asker: _Asker, expected: Expected, account: str) -> Deployment:
+def _deployment(asker: _Asker, expected: Expected) -> Deployment:
     table = _table(asker, expected.table)
     timer = _timer(asker)
-    arn, is_guessed = _function_arn(expected, timer, asker.account.region, account)
-    function = None if arn is None else asker.ask(lambda: _function(asker.account, arn))
-    if arn is None or (is_guessed and function is None):
+    arn = _target_arn(expected, timer)
+    name = arn or _usual_name(expected)
+    function = None if name is None else asker.ask(lambda: _function(asker.account, name))
+    if arn is None and isinstance(function, Function):
+        arn = function.arn
+    if arn is None:
         return Deployment(table=table, timer=timer, function_arn=None)
     return Deployment(
         table=table,
@@ -276,26 +279,20 @@ def _timer(asker: _Asker) -> TimerState | Unknown:
     return asker.ask(timer.inspect) or Unknown(what="AWS does not tell of the timer", way_out="try again")
 
 
-def _function_arn(
-    expected: Expected, timer: TimerState | Unknown, region: str | None, account: str
-) -> tuple[str | None, bool]:
-    """Return the function that the timer starts; where it starts none, the one that terraform/ would call so.
-
-    Also says whether it is such a guess.
-    """
+def _target_arn(expected: Expected, timer: TimerState | Unknown) -> str | None:
+    """Return the function that the timer starts, or is to start by the settings."""
     targets = () if isinstance(timer, Unknown) else [each.arn for each in timer.targets if ":function:" in each.arn]
-    known = [*targets, *([expected.timer.target_arn] if expected.timer.target_arn else [])]
-    if known:
-        return known[0], False
-    base, ends_so, _ = expected.timer.name.rpartition("-wake")
-    if isinstance(timer, Unknown) or not timer.arn or not ends_so:
-        return None, True
-    partition = timer.arn.split(":")[1]
-    return f"arn:{partition}:lambda:{region}:{account}:function:{base}-worker", True
+    return next(iter(targets), None) or expected.timer.target_arn
 
 
-def _function(account: Account, arn: str) -> Function:
-    found = account.client("lambda").get_function_configuration(FunctionName=arn)
+def _usual_name(expected: Expected) -> str | None:
+    """Return what terraform/ calls the function of such a timer, to look at it where the timer does not name it."""
+    base, ending, _ = expected.timer.name.rpartition("-wake")
+    return f"{base}-worker" if ending else None
+
+
+def _function(account: Account, name: str) -> Function:
+    found = account.client("lambda").get_function_configuration(FunctionName=name)
     environment = found.get("Environment", {})
     return Function(
         arn=found["FunctionArn"],

@@ -117,8 +117,10 @@ def _overdue(live: Live, rows: Rows) -> Finding:
     words = f"{counted(len(ids), 'task')} overdue, the first for {since}: {named(ids)}"
     if not isinstance(live.control, Unknown) and live.control.pause is not None:
         return warning("overdue", "overdue tasks", words, "they are executed after the pause, or missed by their grace")
-    worker = command("worker", live.environment)
-    out = f"look at the findings about timer and worker, and at the worker's log; {worker} runs them here and now"
+    if live.pace.lead:
+        out = "look at the findings about timer, heartbeat and function, and at the function's log"
+    else:
+        out = f"`{command('worker', live.environment)}` runs them now, and with --watch whenever something is due"
     return error("overdue", "overdue tasks", words, out)
 
 

@@ -85,5 +85,6 @@ def error(check: str, subject: str, message: str, way_out: str) -> Finding:
 def cannot_tell(check: str, subject: str, unknown: Unknown) -> Finding:
     """Return the finding of a check that could not look: a warning where a permission alone was missing."""
     if unknown.refused:
-        return warning(check, subject, f"cannot tell: {unknown.what}", unknown.way_out)
+        words = unknown.what if unknown.what.startswith("cannot ") else f"cannot tell: {unknown.what}"
+        return warning(check, subject, words, unknown.way_out)
     return error(check, subject, unknown.what, unknown.way_out)

@@ -41,6 +41,9 @@ def check_function(seen: Seen) -> Iterator[Finding]:
     found = seen.deployment
     if found is None:
         return
+    if found.function_arn is None and isinstance(found.timer, Unknown):
+        yield cannot_tell("function", "function", found.timer)
+        return
     if found.function_arn is None:
         words = "it is not known: the timer starts no function"
         yield error("function", "function", words, "see the finding about the timer's target")

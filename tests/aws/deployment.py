@@ -135,7 +135,8 @@ def _make_function(made: Deployed, package: bytes, variables: Mapping[str, str])
         "SLOWSCHED_TIMER_GROUP": made.timer.group,
         "SLOWSCHED_TIMER_ROLE_ARN": made.timer.role_arn,
     }
-    made.client("lambda").create_function(
+    functions = made.client("lambda")
+    functions.create_function(
         FunctionName=made.function,
         Runtime="python3.13",
         Handler="worker.handler.handler",
@@ -144,6 +145,7 @@ def _make_function(made: Deployed, package: bytes, variables: Mapping[str, str])
         Code={"ZipFile": package},
         Environment={"Variables": {key: value for key, value in own.items() if value is not None} | {**variables}},
     )
+    functions.get_waiter("function_active_v2").wait(FunctionName=made.function, WaiterConfig={"Delay": 0.1})
 
 
 def _make_role(made: Deployed, role: str, service: str) -> None:

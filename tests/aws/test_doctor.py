@@ -341,12 +341,14 @@ def test_a_pause(ruled):
 
 def test_a_function_of_other_settings(ruled):
     """Variables, handler and timeout are held against the settings and the worker's needs."""
-    ruled.client("lambda").update_function_configuration(
+    functions = ruled.client("lambda")
+    functions.update_function_configuration(
         FunctionName=ruled.function,
         Handler="index.handler",
         Timeout=60,
         Environment={"Variables": {"SLOWSCHED_TABLE": "another"}},
     )
+    functions.get_waiter("function_updated_v2").wait(FunctionName=ruled.function, WaiterConfig={"Delay": 0.1})
     assert list(doctor(status=1)) == [*("function-handler", "function-timeout", "function-environment", "task-timeout")]
 
 
@@ -358,13 +360,16 @@ def test_a_function_that_is_gone(ruled):
 
 
 def test_a_rule_that_is_gone(ruled):
-    """It says where it was looked for; nothing starts a function that could be looked at."""
+    """It says where it was looked for; the function that terraform/ makes is still looked at."""
     events = ruled.client("events")
     events.remove_targets(Rule=ruled.timer.name, Ids=["worker"])
     events.delete_rule(Name=ruled.timer.name)
     found = doctor(status=1)
+    assert list(found) == ["timer", "timer-moment"]
     assert found["timer"][1] == "it does not exist in eu-central-1: no task wakes the worker"
-    assert found["function"][1] == "it is not known: the timer starts no function"
+    events.put_rule(Name=ruled.timer.name, ScheduleExpression=cron_text(TOMORROW), State="ENABLED")
+    ruled.client("lambda").delete_function(FunctionName=ruled.function)
+    assert doctor(status=1)["function"][1] == "it is not known: the timer starts no function"
 
 
 def test_a_table_of_another_kind(ruled):
