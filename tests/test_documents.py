@@ -191,6 +191,15 @@ def test_every_refusal_is_explained() -> None:
     assert _first_codes(STATES, "Limits and refusals") == passed_as("code")["Refusal"] | returned
 
 
+def test_every_check_of_doctor_is_explained() -> None:
+    """The tables of doctor have the code of each check, and no other."""
+    told = {code for row in rows(section(CLI, "`doctor`")) for code in codes(row[0])}
+    takers = passed_as("check")
+    passed = {code for name in ("fine", "warning", "error", "cannot_tell", "_lets_in") for code in takers[name]}
+    checks = {code for code in passed if _KEBAB.fullmatch(code)}  # a logger has a method `error`, too
+    assert told - {"environment", "now", "healthy", "fix", "findings"} == checks
+
+
 # --- commands --------------------------------------------------------------------------------------
 
 
