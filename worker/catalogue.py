@@ -56,7 +56,7 @@ def _put_in_table(table: str, item: str, price: float, percent: float, key: str)
             ":no": {"BOOL": False},
         },
     }
-    client = _client()
+    client = dynamodb()
     try:
         client.transact_write_items(
             TransactItems=[
@@ -75,7 +75,7 @@ def _put_in_table(table: str, item: str, price: float, percent: float, key: str)
 
 
 @cache
-def _client() -> Any:
+def dynamodb() -> Any:
     """Return the client, made once; it gives up well before the attempt's timeout."""
     from boto3.session import Session  # noqa: PLC0415 - not needed on a laptop
     from botocore.config import Config  # noqa: PLC0415 - the same
