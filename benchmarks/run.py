@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from measure import PEAK_UNIT, Case, MeasureError, Quantity, measure
 from report import Line, table
-from suite import Comparison, compare_help, compare_repository, compare_wakes, has_octodns, make_world
+from suite import Comparison, compare_help, compare_import, compare_repository, compare_wakes, has_octodns, make_world
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="slowsched-bench-") as folder:
             root = Path(folder)
             lines += _lines(*compare_help(root / "help"), options.runs * SHORT_RUNS)
+            lines += _lines(*compare_import(root / "import"), options.runs * SHORT_RUNS)
             worlds = []
             for size in sizes:
                 _progress(f"making {size:,} task files")

@@ -12,6 +12,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,16 @@ from typing import Any
 from generate import DUE_TOGETHER, FIRST_DUE, make_repository, make_zone
 from measure import Case, MeasureError, Quantity, environment
 
-__all__ = ["Comparison", "World", "compare_help", "compare_repository", "compare_wakes", "has_octodns", "make_world"]
+__all__ = [
+    "Comparison",
+    "World",
+    "compare_help",
+    "compare_import",
+    "compare_repository",
+    "compare_wakes",
+    "has_octodns",
+    "make_world",
+]
 
 BUDGETED_FILES = 10_000
 VALIDATE_OF_LOAD = 0.75
@@ -27,12 +37,14 @@ PLAN_OF_VALIDATE = 1.25
 PEAK_OF_LOAD = 1.5
 HELP_OF_CLICK = 1.2
 PLAN_OF_OCTODNS = 1 / 6
+IMPORT_OF_BOTO3 = 2.5
 WAKE_OF_SMALL_TABLE = 1.25  # it costs the same whatever the table holds; the rest is the machine's noise
 
 SCRIPTS = Path(sys.executable).parent
 SLOWSCHED = str(SCRIPTS / "slowsched")
 OCTODNS = str(SCRIPTS / "octodns-sync")
-FLOORS = Path(__file__).resolve().parent / "floors"
+PROJECT = Path(__file__).resolve().parents[1]
+FLOORS = PROJECT / "benchmarks" / "floors"
 WAKE = ("worker", "--fakenow", f"{FIRST_DUE:%Y-%m-%dT%H:%M:%SZ}")
 STATE = ".slowsched"  # where a repository keeps its local store
 
@@ -263,6 +275,35 @@ def compare_help(folder: Path) -> tuple[list[Case], list[Comparison]]:
             floor="bare click --help",
             quantity=quantity,
             budget=HELP_OF_CLICK if quantity is Quantity.WALL else None,
+        )
+        for quantity in Quantity
+    ]
+    return cases, comparisons
+
+
+def compare_import(folder: Path) -> tuple[list[Case], list[Comparison]]:
+    """Compare all that the function on Lambda imports for a wake, from its zip, with boto3, which is there already.
+
+    As on Lambda nothing of the zip was compiled before, and nothing that is compiled is kept; boto3 was.
+    """
+    folder.mkdir(parents=True)
+    archive, function = folder / "function.zip", folder / "function"
+    _slowsched(PROJECT, "package", "--out", str(archive))
+    with zipfile.ZipFile(archive) as unpacked:
+        unpacked.extractall(function)
+        size = sum(entry.file_size for entry in unpacked.infolist())
+    wake = f"import sys; sys.path.insert(0, {str(function)!r}); import boto3, worker.handler, worker.actions"
+    cases = [
+        Case(name="import boto3", argv=(sys.executable, "-B", "-c", "import boto3"), cwd=folder),
+        Case(name="import the function", argv=(sys.executable, "-B", "-c", wake), cwd=folder),
+    ]
+    comparisons = [
+        Comparison(
+            what=f"zip of {archive.stat().st_size / 2**20:.2f} MiB, unpacked {size / 2**20:.2f}",
+            case="import the function",
+            floor="import boto3",
+            quantity=quantity,
+            budget=IMPORT_OF_BOTO3 if quantity is not Quantity.PEAK else None,
         )
         for quantity in Quantity
     ]
