@@ -12,10 +12,11 @@ EMULATORS := .emulators/.ready
 CORE := slowsched/errors.py,slowsched/model.py,slowsched/reports.py,slowsched/diagnosis.py,slowsched/wording.py,slowsched/timing.py,slowsched/canonical.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/plan.py,slowsched/render/*
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format format-check lint types coverage bench dist emulators zip clean
+.PHONY: help demo demo-aws test check format format-check lint types coverage bench dist emulators zip clean
 
 help:
 	@echo "make demo    the main job, from a task file to its recorded outcome, on the embedded backend"
+	@echo "make demo-aws  the same on AWS, on an emulator of it: Terraform, the timers, the function; needs no account"
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, tests with coverage: what CI runs"
 	@echo "make bench   speed and memory beside their floors"

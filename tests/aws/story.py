@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,20 +25,22 @@ from on_aws import account_on
 from values import a_declared
 
 from slowsched.lifecycle import Applier, create
+from slowsched.model import Row, State
 from slowsched.store.dynamodb import DynamoStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from slowsched.model import Row
+    from collections.abc import Iterator
 
 RECORDER = Path(__file__).parent / "recorder"
 KINDS = ("rule", "schedule")
 OWNER = "acme/shop"
-SOON, LATER = "publish Momo", "end of the sale"
+SOON = ("publish Momo", "publish Jim Knopf")
+LATER = ("withdraw Momo", "withdraw Jim Knopf")
 DISABLED, OVERRUN = "due while the rule was disabled", "does not stop"
+REFUSED = "refused"  # whose calls nobody has to be allowed
 LATER_DUE = "2066-01-01T00:00:00Z"
-LEAD = timedelta(seconds=90 + 25)  # the timer's, and what plan and apply of two deployments may take
+LEAD = timedelta(seconds=90 + 12)  # the timer's, and what plan and apply of two deployments may take
+COMMAND_SECONDS = 120  # of one, on a busy machine
 WAIT_SECONDS = 420  # at most, on a busy machine; it is about 150
 
 HANG = """
@@ -60,16 +62,24 @@ class Told:
     """What happened at one deployment, in the order of the fields."""
 
     stack: Stack
+    made: dict[str, Any]
     changes_before: str
     doctor: Ran
     plan: Ran
     refused: Ran
     applied: Ran
     armed: dict[str, Any]
-    shown: Any = None
-    woken: dict[str, Any] = field(default_factory=dict)
-    again: Ran | None = None
-    changes_after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it there: rows as `show` has them, the timer, a second apply, another plan of Terraform."""
+
+    shown: list[Any]
+    woken: dict[str, Any]
+    again: Ran
+    doctor: Ran
+    changes: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +87,15 @@ class Story:
     """What happened at all of them; `due` is when the task was due, `calls` what processes called, as they noted it."""
 
     due: datetime
+    commit: str
     told: dict[str, Told]
+    outcomes: dict[str, Outcome]
     bad: Stack
     bad_rows: dict[str, Row]
     bad_rule: dict[str, Any]
     failed_wakes: list[Any]
     calls: list[list[Any]]
-    command: Callable[..., Ran]
+    policies: dict[str, list[dict[str, Any]]]
 
 
 class Teller:
@@ -109,7 +121,12 @@ class Teller:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message=as it is")
 
-    def command(self, stack: Stack, role: str, *words: str, stdin: str = "") -> Ran:
+    def head(self) -> str:
+        """Return the commit."""
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=self.shop.root, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    def command(self, stack: Stack, role: str, *words: str, stdin: str = "", noted_as: str = "") -> Ran:
         """Run slowsched with the rights of `plan` or `apply`, every call of it noted."""
         kept = {name: value for name, value in environment(self.shop.root).items() if not name.startswith("AWS_")}
         own = {
@@ -121,12 +138,19 @@ class Teller:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "PYTHONPATH": str(RECORDER),
             "RECORD_CALLS_TO": str(self.calls),
-            "RECORD_CALLS_OF": f"{stack.name}-{role}",
+            "RECORD_CALLS_OF": noted_as or f"{stack.name}-{role}",
+            "RECORD_CALLS_BY": words[0],
             "SLOWSCHED_ENV": stack.kind,
         }
-        command = [SLOWSCHED, *words]
         done = subprocess.run(
-            command, cwd=self.shop.root, env=own, input=stdin, capture_output=True, text=True, timeout=120, check=False
+            [SLOWSCHED, *words],
+            cwd=self.shop.root,
+            env=own,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
         )
         return Ran(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
@@ -150,17 +174,18 @@ def tell(folder: Path) -> Iterator[Story]:
         _plant(store, bad)
         stacks = [_deploy(teller, folder, endpoint, kind) for kind in KINDS]
         due, told = _apply(teller, stacks)
-        rows = _wait(teller, store, told)
-        after = {each.stack.kind: _look_after(teller, each, rows[each.stack.kind]) for each in told}
+        _wait(store, [DynamoStore(account, stack.name) for stack in stacks])
         yield Story(
             due=due,
-            told=after,
+            commit=teller.head(),
+            told=told,
+            outcomes={stack.kind: _look_after(teller, stack) for stack in stacks},
             bad=bad,
             bad_rows={each: store.get(each) for each in (DISABLED, OVERRUN)},
-            bad_rule=bad.client("events").describe_rule(Name=f"{bad.name}-wake"),
+            bad_rule=timer_of(bad),
             failed_wakes=failed,
             calls=[json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()],
-            command=teller.command,
+            policies={name: found for stack in stacks for name, found in _policies(stack).items()},
         )
 
 
@@ -184,39 +209,54 @@ def _package(shop: Shop) -> Path:
     return zipped
 
 
-def _apply(teller: Teller, stacks: list[Stack]) -> tuple[datetime, list[Told]]:
-    """Declare a task for the first moment there is and one for much later, and apply both everywhere."""
+def _apply(teller: Teller, stacks: list[Stack]) -> tuple[datetime, dict[str, Told]]:
+    """Declare tasks for the first moment there is and for much later, and apply them everywhere."""
     looks = [(stack, stack.changes(), teller.command(stack, "plan", "doctor", "--format", "json")) for stack in stacks]
     due = first_moment(datetime.now(UTC))
-    for number, (task_id, when) in enumerate(((SOON, f"{due:%Y-%m-%dT%H:%M:%SZ}"), (LATER, LATER_DUE))):
-        payload = {"itemID": "Momo, the e-book", "newPrice": number, "salePercent": 100}
+    for task_id in (*SOON, *LATER):
+        when = f"{due:%Y-%m-%dT%H:%M:%SZ}" if task_id in SOON else LATER_DUE
+        payload = {"itemID": task_id.partition(" ")[2], "newPrice": 9.99, "salePercent": 50}
         task = {"id": task_id, "due": when, "action": "APPLY_SALE", "payload": payload}
-        teller.shop.write(f"tasks/{number}.json", json.dumps(task))
+        teller.shop.write(f"tasks/{task_id}.json", json.dumps(task))
     teller.commit()
-    return due, [_apply_one(teller, *look) for look in looks]
+    return due, {look[0].kind: _apply_one(teller, *look) for look in looks}
 
 
 def _apply_one(teller: Teller, stack: Stack, changes: str, doctor: Ran) -> Told:
     return Told(
         stack=stack,
+        made=timer_of(stack),
         changes_before=changes,
         doctor=doctor,
         plan=teller.command(stack, "plan", "plan", "--format", "json"),
-        refused=teller.command(stack, "plan", "apply", "--yes"),
+        refused=teller.command(stack, "plan", "apply", "--yes", noted_as=REFUSED),
         applied=teller.command(stack, "apply", "apply", "--yes", "--format", "json"),
         armed=timer_of(stack),
     )
 
 
-def _look_after(teller: Teller, told: Told, shown: Any) -> Told:
+def _look_after(teller: Teller, stack: Stack) -> Outcome:
     """Look at what came of it, apply a second time, and ask Terraform once more."""
-    stack = told.stack
+    shown = [teller.command(stack, "plan", "show", each, "--format", "json").document for each in SOON]
     woken = timer_of(stack)
     again = teller.command(stack, "apply", "apply", "--yes", "--format", "json")
-    teller.command(stack, "plan", "doctor")
-    teller.command(stack, "apply", "doctor", "--fix")
-    known = {name: getattr(told, name) for name in ("changes_before", "doctor", "plan", "refused", "applied", "armed")}
-    return Told(stack=stack, **known, shown=shown, woken=woken, again=again, changes_after=stack.changes())
+    fixed = teller.command(stack, "apply", "doctor", "--fix")
+    assert fixed.status == 0, fixed.stdout
+    doctor = teller.command(stack, "plan", "doctor", "--format", "json")
+    return Outcome(shown=shown, woken=woken, again=again, doctor=doctor, changes=stack.changes())
+
+
+def _policies(stack: Stack) -> dict[str, list[dict[str, Any]]]:
+    """Return the policies of the roles, as Terraform has rendered them and MiniStack keeps them."""
+    iam = stack.client("iam")
+    names = [each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].startswith(f"{stack.name}-")]
+    return {
+        role: [
+            iam.get_role_policy(RoleName=role, PolicyName=each)["PolicyDocument"]
+            for each in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        ]
+        for role in names
+    }
 
 
 def timer_of(stack: Stack) -> dict[str, Any]:
@@ -276,19 +316,18 @@ def _plant(store: DynamoStore, stack: Stack) -> None:
     events.put_rule(Name=f"{stack.name}-heartbeat", ScheduleExpression="rate(1 minute)", State="ENABLED")
 
 
-def _wait(teller: Teller, store: DynamoStore, told: list[Told]) -> dict[str, Any]:
-    """Wait until every task that is due has succeeded; returns what `show` says of it, by the kind of timer."""
+def _wait(bad: DynamoStore, good: list[DynamoStore]) -> None:
+    """Wait until every task that is due has come to an end."""
+    awaited = [(bad, each) for each in (DISABLED, OVERRUN)] + [(store, each) for store in good for each in SOON]
     end = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < end:
+    while time.monotonic() < end and not all(_has_ended(*each) for each in awaited):
         time.sleep(2)
-        rows = [store.get(each) for each in (DISABLED, OVERRUN)]
-        rows += [DynamoStore(store._account, each.stack.name).get(SOON) for each in told]  # noqa: SLF001 - the same one
-        if all(row is not None and row.state.value in {"succeeded", "dead"} for row in rows):
-            break
     time.sleep(2)  # the last wake arms once more
-    return {
-        each.stack.kind: teller.command(each.stack, "plan", "show", SOON, "--format", "json").document for each in told
-    }
+
+
+def _has_ended(store: DynamoStore, task_id: str) -> bool:
+    row = store.get(task_id)
+    return isinstance(row, Row) and row.state in {State.SUCCEEDED, State.DEAD}
 
 
 @pytest.fixture(scope="session")
