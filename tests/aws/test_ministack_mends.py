@@ -1,26 +1,27 @@
-"""MiniStack does what its mends say: each is shown by what happens with it, and without it."""
+"""MiniStack does what its mends say: each is shown by what happens with it, and without it.
+
+When rules and schedules fire is in `test_ministack_clock.py`.
+"""
 
 from __future__ import annotations
 
 import io
 import json
-import subprocess
 import time
+import urllib.parse
+import urllib.request
 import zipfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 from emulators.fixtures import ACCOUNT, REGION, client, requires, unique_name
 from emulators.ministack import ministack
-from emulators.parts import PYTHON
 
-PROBE = Path(__file__).resolve().parent.parent / "emulators" / "inside_ministack" / "probe.py"
 WITHOUT = (
     *("rules-count-from-their-put", "puts-replace-everything", "schedules-can-be-set-again"),
     *("functions-are-invoked-asynchronously", "targets-need-a-permission", "destinations-need-a-right"),
-    "resources-are-named-as-on-aws",
+    *("resources-are-named-as-on-aws", "alarms-are-described-whole"),
 )
 ANSWER_SECONDS = 30  # until something that must happen has happened; generous
 QUIET_SECONDS = 1  # of what must not happen: many times as long as it takes where it does
@@ -38,52 +39,6 @@ from importlib.util import find_spec
 def handler(event, context):
     return [name for name in ("boto3", "botocore", "ministack", "yaml") if find_spec(name)]
 """
-
-
-# --- the clock -------------------------------------------------------------------------------------
-
-
-def _played(scenario, *left_out):
-    """Return the minutes in which something fired."""
-    requires("ministack")
-    command = [PYTHON, PROBE, scenario, *left_out]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, env={})
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize(
-    ("scenario", "mend", "with_it", "without_it"),
-    [
-        ("new_rule_just_before_its_minute", "rules-count-from-their-put", ["12:00"], []),
-        ("rule_put_to_a_passed_minute", "rules-count-from-their-put", [], ["12:00"]),
-        ("rule_put_between_its_minute_and_the_look", "rules-count-from-their-put", ["12:00"], []),
-        ("rule_armed_three_times", None, ["12:01", "12:02", "12:03"], ["12:01", "12:02", "12:03"]),
-        ("schedule_set_again", "schedules-can-be-set-again", ["12:01", "12:03"], ["12:01"]),
-        ("schedule_set_to_a_passed_moment", "schedules-can-be-set-again", [], ["12:00"]),
-    ],
-)
-def test_rules_and_schedules_fire_as_on_aws(scenario, mend, with_it, without_it):
-    """A rule or schedule fires at each moment that it was set to before, and at no other."""
-    # A rule that is new is lost where the clock ticks slowly, too.
-    slow = ["quick-clock"] if scenario == "new_rule_just_before_its_minute" else []
-    left_out = [mend] if mend else []
-
-    assert (_played(scenario), _played(scenario, *left_out, *slow)) == (with_it, without_it)
-
-
-def test_a_ministack_that_the_mends_do_not_know_is_refused():
-    """A private name that is gone stops MiniStack's start, with what to do."""
-    requires("ministack")
-    command = [PYTHON, PROBE, "name_that_is_gone"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env={})
-
-    assert (done.returncode, done.stderr) == (
-        1,
-        (
-            "MiniStack has no services.sqs._queue_by_name: tests/emulators/inside_ministack/mends.py knows 1.5.33; "
-            "install that with make emulators, or look how the new version does it and mend the mends\n"
-        ),
-    )
 
 
 # --- rules, targets, functions ---------------------------------------------------------------------
@@ -122,11 +77,12 @@ def _messages(endpoint, queue, count, *, seconds=ANSWER_SECONDS):
     return found
 
 
-def _role(endpoint, name, service, *statements):
+def _role(endpoint, name, service, *statements, source=None):
     def document(*parts):
         return json.dumps({"Version": "2012-10-17", "Statement": list(parts)})
 
-    trust = document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+    only = {"Condition": {"StringEquals": {"aws:SourceArn": source, "aws:SourceAccount": ACCOUNT}}} if source else {}
+    trust = document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole", **only})
     iam = client("iam", endpoint)
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     if statements:
@@ -272,19 +228,21 @@ def test_a_dead_letter_queue_needs_a_policy(mended_endpoint):
 
 
 @pytest.mark.parametrize(
-    ("which", "allowed", "calls", "dead"),
+    ("which", "allowed", "group", "calls"),
     [
-        ("mended_endpoint", "lambda:InvokeFunction", 1, 0),
-        ("mended_endpoint", "sqs:SendMessage", 0, 1),
-        ("plain_endpoint", "sqs:SendMessage", 1, 0),
+        ("mended_endpoint", "lambda:InvokeFunction", "default", 1),
+        ("mended_endpoint", "lambda:InvokeFunction", "another", 0),
+        ("mended_endpoint", "sqs:SendMessage", "default", 0),
+        ("plain_endpoint", "sqs:SendMessage", "another", 1),
     ],
 )
-def test_a_schedule_acts_with_the_role_of_its_target(which, allowed, calls, dead, request):
-    """A schedule invokes the function only if its role may; a dead letter is written with the same role."""
+def test_a_schedule_acts_with_the_role_of_its_target(which, allowed, group, calls, request):
+    """A schedule acts only if its role trusts its group, and may; a dead letter is written with the same role."""
     endpoint = request.getfixturevalue(which)
     function = _function(endpoint)
     letters = _queue(endpoint, f"{function.name}-dead")
-    role = _role(endpoint, function.name, "scheduler.amazonaws.com", _allow(allowed, "*"))
+    trusted = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}"
+    role = _role(endpoint, function.name, "scheduler.amazonaws.com", _allow(allowed, "*"), source=trusted)
     soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 2))
     client("scheduler", endpoint).create_schedule(
         Name=function.name,
@@ -293,10 +251,10 @@ def test_a_schedule_acts_with_the_role_of_its_target(which, allowed, calls, dead
         Target={"Arn": function.arn, "RoleArn": role, "Input": "{}", "DeadLetterConfig": {"Arn": letters.arn}},
     )
 
-    expected = function.told if calls else letters
-    assert len(_messages(endpoint, expected, 1)) == 1
-    other = letters if calls else function.told
-    assert (calls + dead, _messages(endpoint, other, 1, seconds=0.5)) == (1, [])
+    dead = int(not calls and group == "default")
+    told = _messages(endpoint, function.told, 1, seconds=ANSWER_SECONDS if calls else 4)
+    found = _messages(endpoint, letters, 1, seconds=ANSWER_SECONDS if dead else QUIET_SECONDS)
+    assert (len(told), len(found)) == (calls, dead)
 
 
 @pytest.mark.parametrize(
@@ -332,6 +290,52 @@ def test_a_function_finds_only_what_lambda_brings(without, found, tmp_path):
         function = _function(endpoint, code=LOOKS_ROUND)
         answer = client("lambda", endpoint).invoke(FunctionName=function.name)
         assert json.loads(answer["Payload"].read()) == found
+
+
+# --- alarms ----------------------------------------------------------------------------------------
+
+
+def _asked_the_old_way(endpoint, name):
+    """Return CloudWatch's answer about an alarm in the protocol that the older provider of Terraform speaks."""
+    body = urllib.parse.urlencode({"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": name})
+    scope = f"Credential={ACCOUNT}/20300101/{REGION}/monitoring/aws4_request"
+    signed = {"Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"}
+    asked = urllib.request.Request(endpoint, body.encode(), signed)  # noqa: S310 - a loopback address
+    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+        return answer.read().decode()
+
+
+@pytest.mark.parametrize(("which", "whole"), [("mended_endpoint", True), ("plain_endpoint", False)])
+def test_an_alarm_is_described_whole(which, whole, request):
+    """The older protocol tells of an alarm what was put, too; else every plan of Terraform has changes."""
+    endpoint = request.getfixturevalue(which)
+    name = unique_name("alarm")
+    client("cloudwatch", endpoint).put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription="dead & gone",
+        Namespace="slowsched",
+        MetricName="Dead",
+        Dimensions=[{"Name": "table", "Value": "shop"}],
+        Statistic="Sum",
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        Period=300,
+        EvaluationPeriods=1,
+        TreatMissingData="notBreaching",
+        AlarmActions=["arn:aws:sns:eu-central-1:123456789012:topic"],
+    )
+
+    answer = _asked_the_old_way(endpoint, name)
+
+    told = [
+        "<AlarmDescription>dead &amp; gone</AlarmDescription>",
+        "<Statistic>Sum</Statistic>",
+        "<Period>300</Period>",
+        "<TreatMissingData>notBreaching</TreatMissingData>",
+        "<AlarmActions><member>arn:aws:sns:eu-central-1:123456789012:topic</member></AlarmActions>",
+        "<Dimensions><member><Name>table</Name><Value>shop</Value></member></Dimensions>",
+    ]
+    assert [each for each in told if each in answer] == (told if whole else [])
 
 
 # --- rights ----------------------------------------------------------------------------------------

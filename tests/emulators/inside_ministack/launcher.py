@@ -1,6 +1,6 @@
 """Starts MiniStack as its mends make it; run by the Python of `.emulators/`, not by ours.
 
-Its folder is the first on its path, so `mends` is found beside it. Nothing else of this project is imported.
+Its folder is the first on its path, so the mends are found beside it. Nothing else of this project is imported.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
-from mends import MendError, mend
+from mends import mend
+from reach import MendError
 
 
 def main() -> int:

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mends import KNOWN, MendError, mend
+from mends import mend
+from reach import KNOWN, MendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
