@@ -34,8 +34,8 @@ OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._
         ("a repository in the current folder", "slowsched init"),
         ("one in a new folder, for a named team", "slowsched init shop-dates --owner acme/shop"),
         (
-            "with the environment on AWS that Terraform has made",
-            "terraform -chdir=terraform output -json | slowsched init --env production --from-terraform -",
+            "with the environment on AWS that Terraform has made (`terraform output -json > outputs.json`)",
+            "slowsched init --env production --from-terraform outputs.json",
         ),
     ],
 )

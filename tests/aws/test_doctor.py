@@ -16,7 +16,6 @@ from values import a_row
 from slowsched import __version__
 from slowsched.cli.main import program
 from slowsched.config import load_config
-from slowsched.lifecycle import CLOCK_SKEW
 from slowsched.model import State, Worker
 from slowsched.store.codec import ROW_FORMAT
 from slowsched.timer.eventbridge import cron_text
@@ -187,12 +186,12 @@ def _remake(made):
     dynamodb.delete_table(TableName=made.table)
 
 
-def test_an_old_worker(shop):
+@pytest.mark.usefixtures("shop")
+def test_an_old_worker():
     """One that cannot read what is written here, and lacks an action that comes next."""
     with opened() as backend:
         say(backend, Worker(slowsched="0.0.1", row_format=ROW_FORMAT - 1, actions=("ANOTHER",)))
     deploys = "build the package of this version (`slowsched package`) and apply terraform/ with it"
-    assert shop.name
     assert doctor(status=1) == {
         "worker-version": (
             "error",
@@ -207,11 +206,11 @@ def test_an_old_worker(shop):
     }
 
 
-def test_a_worker_that_never_woke(ruled):
+@pytest.mark.usefixtures("ruled")
+def test_a_worker_that_never_woke():
     """A warning: it may have been deployed a minute ago."""
     with opened() as backend:
         say(backend, None)
-    assert ruled.name
     assert doctor(status=0) == {
         "worker-version": (
             "warning",
@@ -295,10 +294,10 @@ def test_time_to_live_that_is_off(ruled):
     assert run("doctor", "--env", "production", "--strict").exit_code == 1
 
 
-def test_another_account(shop, monkeypatch):
+@pytest.mark.usefixtures("shop")
+def test_another_account(monkeypatch):
     """Nothing of it is looked at, and --fix touches nothing there."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "999999999999")
-    assert shop.name
     assert doctor(status=1) == {
         "account": (
             "error",
@@ -311,7 +310,8 @@ def test_another_account(shop, monkeypatch):
     assert "The timer could not be armed: the credentials belong to account 999999999999" in ran.stdout
 
 
-def test_a_dead_task_and_an_overdue_one(shop):
+@pytest.mark.usefixtures("shop")
+def test_a_dead_task_and_an_overdue_one():
     """Each is named, with the words to type."""
     past = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
     with opened() as backend:
@@ -319,7 +319,6 @@ def test_a_dead_task_and_an_overdue_one(shop):
         store_row(backend, a_row(id="waits", owner=backend.owner, due=past))
     assert run("arm", "--env", "production").exit_code == 0
     found = doctor(status=1)
-    assert shop.name
     assert list(found) == ["overdue", "dead"]
     assert found["overdue"][1].startswith("1 task overdue, the first for 2 hours")
     assert found["dead"][1:] == (
@@ -331,9 +330,9 @@ def test_a_dead_task_and_an_overdue_one(shop):
     )
 
 
-def test_a_pause(ruled):
+@pytest.mark.usefixtures("ruled")
+def test_a_pause():
     """It is a warning, and says how to end it."""
-    assert ruled.name
     assert run("pause", "--env", "production", "--reason", "the shop moves").exit_code == 0
     found = doctor(status=0)
     assert (list(found), found["paused"][2]) == (["paused"], "`slowsched resume --env production` ends that")
@@ -385,9 +384,9 @@ def test_a_table_of_another_kind(ruled):
     assert doctor(status=1)["table-keys"][1] == "its keys are id (S), and should be bucket (N) and id (S)"
 
 
-def test_what_was_used_is_told(ruled):
+@pytest.mark.usefixtures("ruled")
+def test_what_was_used_is_told():
     """With -v a command says at its end what it asked of AWS; without, nothing."""
-    assert ruled.name
     ran = run("list", "--env", "production", "-v")
     assert ran.stderr.startswith("DynamoDB and EventBridge: ")
     assert ran.stderr.endswith(" read units, 0 write units\n")
@@ -402,4 +401,3 @@ def test_make_table_is_what_terraform_makes(ruled):
     with opened() as backend:
         say(backend, WORKER)
     assert list(doctor(status=0)) == ["table-recovery", "table-protection"]
-    assert timedelta(seconds=10) == CLOCK_SKEW

@@ -127,14 +127,14 @@ def test_a_rehearsal_may_have_one(run):
     assert (ran.status, "there are no AWS credentials" in ran.stderr) == (1, True)
 
 
-def test_a_profile_that_does_not_exist(run, real, monkeypatch):
+@pytest.mark.usefixtures("real")
+def test_a_profile_that_does_not_exist(run, monkeypatch):
     """It is an error with a way out there, too."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     ran = run("worker", "--env", "production", "--fakenow", AHEAD)
     assert (ran.status, "Traceback" in ran.stderr, "AWS profile" in ran.stderr) == (1, False, True)
     ran = run("doctor", "--env", "production")
     assert (ran.status, "error    account: the AWS profile" in ran.stdout) == (1, True)
-    assert real.exists()
 
 
 @pytest.mark.usefixtures("real")

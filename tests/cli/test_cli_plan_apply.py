@@ -295,12 +295,3 @@ def test_what_is_shared_is_applied_from_a_clean_commit(shop, git):
     with pytest.raises(UnsafeError, match="changes that no commit holds"):
         guard_commit(config, "production", head, allow_dirty=False)
     guard_commit(config, "production", None, allow_dirty=True)
-
-
-def test_an_environment_that_this_version_cannot_reach(run, shop):
-    """A backend of a later version is an error that names it."""
-    with (shop / "slowsched.yaml").open("a") as file:
-        file.write(AWS)
-    for command in ("plan", "list", "worker"):
-        ran = run(command, "--env", "production")
-        assert (ran.status, "'aws', which this version does not have" in ran.stderr) == (1, True)
