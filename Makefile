@@ -69,7 +69,7 @@ format: $(READY)
 
 # ... and a peer to measure beside; the benchmarks say so when it could not be installed.
 $(BENCH): $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]' \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench,lambda]' \
 	  && touch $@ || echo "octoDNS could not be installed"
 
 bench: $(BENCH)

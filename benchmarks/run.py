@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING
 
 from measure import PEAK_UNIT, Case, MeasureError, Quantity, measure
 from report import Line, table
-from suite import Comparison, compare_help, compare_import, compare_repository, compare_wakes, has_octodns, make_world
+from suite import (
+    Comparison,
+    compare_help,
+    compare_import,
+    compare_repository,
+    compare_wakes,
+    has_octodns,
+    has_powertools,
+    make_world,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +46,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="slowsched-bench-") as folder:
             root = Path(folder)
             lines += _lines(*compare_help(root / "help"), options.runs * SHORT_RUNS)
-            lines += _lines(*compare_import(root / "import"), options.runs * SHORT_RUNS)
+            if has_powertools():
+                lines += _lines(*compare_import(root / "import"), options.runs * SHORT_RUNS)
             worlds = []
             for size in sizes:
                 _progress(f"making {size:,} task files")
@@ -93,6 +103,8 @@ def _remarks(runs: int, lines: Sequence[Line]) -> str:
         remarks.append(f"Peaks at or below {own:.0f} MiB are this program's own, which a child begins with.")
     if not has_octodns():
         remarks.append("octoDNS is not installed here (pip install '.[bench]'): its comparison was left out.")
+    if not has_powertools():
+        remarks.append("Powertools is not installed here (pip install '.[lambda]'): the function was left out.")
     broken = sum(line.broken for line in lines)
     kept = sum(line.comparison.budget is not None for line in lines) - broken
     remarks.append(f"{kept} budgets kept, {broken} broken.")

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ __all__ = [
     "compare_repository",
     "compare_wakes",
     "has_octodns",
+    "has_powertools",
     "make_world",
 ]
 
@@ -79,6 +81,11 @@ class World:
 def has_octodns() -> bool:
     """Say whether octoDNS is installed beside slowsched."""
     return Path(OCTODNS).exists()
+
+
+def has_powertools() -> bool:
+    """Say whether what the function's zip needs is installed beside slowsched."""
+    return find_spec("aws_lambda_powertools") is not None
 
 
 # --- repositories ----------------------------------------------------------------------------------

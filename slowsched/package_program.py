@@ -135,4 +135,4 @@ def _distribution(name: str) -> Distribution:
     try:
         return distribution(name)
     except PackageNotFoundError as error:
-        raise UsageError(f"{name} is not installed", hint="it comes with slowsched: install that again") from error
+        raise UsageError(f"{name} is not installed", hint="install it: pip install 'slowsched[lambda]'") from error

@@ -14,6 +14,7 @@ from function_zips import ACTION, ARM, a_shop, names_of, of_team, write
 from slowsched.cli.main import program
 from slowsched.errors import UsageError
 from slowsched.package import function_zip
+from slowsched.package_program import distribution_files
 
 
 @pytest.fixture(name="shop")
@@ -161,6 +162,14 @@ def test_with_boto3(shop):
     assert {"boto3/__init__.py", "jmespath/parser.py", "six.py"} <= set(names)
     assert any(name.startswith("botocore/data/dynamodb/") for name in names)
     assert [name for name in names if name.endswith(("RECORD", ".pyc"))] == []
+
+
+def test_what_is_not_installed_is_named():
+    """What is packed is what is installed here; the way to have it is told."""
+    with pytest.raises(
+        UsageError, match=r"^nothing-like-it is not installed: install it: pip install 'slowsched\[lamb"
+    ):
+        distribution_files("nothing-like-it")
 
 
 # --- the command -----------------------------------------------------------------------------------
