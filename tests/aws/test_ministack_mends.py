@@ -23,6 +23,9 @@ WITHOUT = (
     *("functions-are-invoked-asynchronously", "targets-need-a-permission", "destinations-need-a-right"),
     *("resources-are-named-as-on-aws", "alarms-are-described-whole"),
 )
+NAMES_AND_ROLES = (
+    *("resources-are-named-as-on-aws", "refusals-name-the-resource", "schedules-need-their-role-passed"),
+)
 ANSWER_SECONDS = 30  # until something that must happen has happened; generous
 QUIET_SECONDS = 1  # of what must not happen: many times as long as it takes where it does
 
@@ -343,9 +346,9 @@ def test_an_alarm_is_described_whole(which, whole, request):
 
 @pytest.fixture(scope="module", params=["mended", "plain"])
 def guarded(request, tmp_path_factory):
-    """Return a MiniStack that checks rights, with the mend of names or without it, and what it is."""
+    """Return a MiniStack that checks rights, with the mends of them or without, and what it is."""
     requires("ministack")
-    without = () if request.param == "mended" else ("resources-are-named-as-on-aws",)
+    without = () if request.param == "mended" else NAMES_AND_ROLES
     with ministack(tmp_path_factory.mktemp("guarded"), auth=True, without=without) as endpoint:
         yield SimpleNamespace(endpoint=endpoint, mended=request.param == "mended")
 
@@ -399,3 +402,44 @@ def test_rights_on_a_schedule_are_on_its_group(guarded):
 
     denied = "AccessDeniedException"
     assert refused == (["ResourceNotFoundException", denied] if guarded.mended else [denied, denied])
+
+
+def test_who_writes_a_schedule_passes_its_role(guarded):
+    """To set a schedule one needs a right on its role, too, and for EventBridge Scheduler."""
+    name = unique_name("wake")
+    role = _role(guarded.endpoint, name, "scheduler.amazonaws.com")
+    to_scheduler = {"Condition": {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}}
+    to_lambda = {"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
+    write = _allow("scheduler:*", "*")
+    schedule = {
+        "Name": name,
+        "ScheduleExpression": "at(2199-01-01T00:00:00)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:worker", "RoleArn": role},
+    }
+
+    def written(rights, call):
+        keys = _user(guarded.endpoint, write, *rights)
+        return _refused(getattr(client("scheduler", guarded.endpoint, **keys), call), **schedule)
+
+    refused = [
+        written([], "create_schedule"),
+        written([{**_allow("iam:PassRole", role), **to_lambda}], "create_schedule"),
+        written([{**_allow("iam:PassRole", role), **to_scheduler}], "create_schedule"),
+        written([], "update_schedule"),
+    ]
+
+    denied = "AccessDeniedException"
+    expected = [denied, denied, "", denied] if guarded.mended else ["", "ConflictException", "ConflictException", ""]
+    assert refused == expected
+
+
+def test_a_refusal_names_the_resource(guarded):
+    """A refusal by a policy says on which resource, as AWS does."""
+    keys = _user(guarded.endpoint, _allow("sts:GetCallerIdentity", "*"))
+
+    with pytest.raises(ClientError) as error:
+        client("dynamodb", guarded.endpoint, **keys).get_item(TableName="shop", Key={"id": {"S": "a"}})
+
+    named = f" on resource: arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/shop because" in str(error.value)
+    assert named == guarded.mended

@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulators.parts import EmulatorError
 
@@ -141,7 +141,7 @@ def _wait_until_ready(
         time.sleep(POLL_SECONDS)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[Any]) -> None:
     """Ask the whole group to end, then kill what is left of it."""
     _signal_group(process.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS

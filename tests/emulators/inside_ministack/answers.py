@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from reach import module, wrapped
+from reach import module, scheduler_module, wrapped
 
 if TYPE_CHECKING:
     from reach import Handler
@@ -32,6 +32,31 @@ def resources_are_named_as_on_aws() -> None:
         if service == "iam" and query.get("PolicySourceArn"):
             return _first(query["PolicySourceArn"])
         return inner(*request)
+
+
+def schedules_need_their_role_passed() -> None:
+    """Write a schedule only for who may pass the role of its target to EventBridge Scheduler."""
+    scheduler, evaluator = scheduler_module(), module("core.iam_evaluator")
+    scope = module("core.responses")
+
+    @wrapped(scheduler, "handle_request")
+    async def handle(inner: Handler, *request: Any) -> Any:
+        method, _path, headers, body, query = request
+        target = json.loads(body or b"{}").get("Target") or {}
+        if os.environ.get("AUTH") == "true" and method in {"POST", "PUT"} and target.get("RoleArn"):
+            denied = evaluator.enforce(
+                module("core.router").extract_access_key_id(headers, query),
+                *("iam:PassRole", "iam", scope.get_region()),
+                resource_arn=target["RoleArn"],
+                service_context={"iam:passedtoservice": "scheduler.amazonaws.com"},
+            )
+            if denied:
+                who = getattr(denied, "principal_arn", "")
+                said = module("core.iam_actions").identity_denial_message
+                return scheduler._error(
+                    403, "AccessDeniedException", said("iam:PassRole", who, target["RoleArn"], False)
+                )
+        return await inner(*request)
 
 
 def refusals_name_the_resource() -> None:

@@ -25,6 +25,7 @@ MENDS: dict[str, Callable[[], None]] = {
     "targets-need-a-permission": targets.targets_need_a_permission,
     "destinations-need-a-right": targets.destinations_need_a_right,
     "resources-are-named-as-on-aws": answers.resources_are_named_as_on_aws,
+    "schedules-need-their-role-passed": answers.schedules_need_their_role_passed,
     "refusals-name-the-resource": answers.refusals_name_the_resource,
     "functions-have-an-interpreter-of-their-own": answers.functions_have_an_interpreter_of_their_own,
     "alarms-are-described-whole": answers.alarms_are_described_whole,

@@ -21,9 +21,10 @@ VERSION = "1.5.33"
 KNOWN: dict[str, tuple[str, ...]] = {
     "core.arn": ("parse_arn",),
     "core.iam_actions": ("access_denied_response", "extract_resource_arn", "identity_denial_message"),
-    "core.iam_evaluator": ("EvalContext", "_gather_role_policies", "evaluate", "evaluate_resource_policy"),
+    "core.iam_evaluator": ("EvalContext", "_gather_role_policies", "enforce", "evaluate", "evaluate_resource_policy"),
     "core.lambda_runtime": ("_detect_runtime_binary",),
     "core.responses": ("get_account_id", "get_region"),
+    "core.router": ("extract_access_key_id",),
     "services.cloudwatch": ("_alarms", "_describe_alarms"),
     "services.eventbridge": (
         *("_SCHEDULER_TICK_INTERVAL", "_delete_rule", "_dispatch_to_lambda", "_dispatch_to_sqs", "_enable_rule"),
@@ -36,8 +37,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "invoke_async_with_retry",
     ),
     "services.scheduler": (
-        *("_SCHEDULE_TICK_INTERVAL", "_at_time_epoch", "_create_schedule", "_schedule_last_fired", "_tick_schedules"),
-        "_update_schedule",
+        *("_SCHEDULE_TICK_INTERVAL", "_at_time_epoch", "_create_schedule", "_error", "_schedule_last_fired"),
+        *("_tick_schedules", "_update_schedule", "handle_request"),
     ),
     "services.sqs": ("_queue_by_arn",),
 }

@@ -45,7 +45,7 @@ class KnownType(AsIs):
         return json.dumps(self.written).encode()
 
 
-class KnownBlock(AsIs, NestedBlock):
+class KnownBlock(AsIs, NestedBlock):  # type: ignore[misc] # the library has no types here
     """A block in a block, of any mode (the library knows sets only)."""
 
     def __init__(self, name: str, known: dict[str, Any]) -> None:
