@@ -14,7 +14,7 @@ from slowsched.errors import UsageError
 from slowsched.import_graph import Sources, needed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from importlib.metadata import Distribution
 
@@ -75,7 +75,7 @@ def program_files(team: Mapping[str, Path], worker: Path, required: AbstractSet[
     found = needed(team, Sources(packages=packages, files={**team, **singles}, skipped=frozenset(_NEVER)))
     _check(found, {*required, *RUNTIME, *sys.stdlib_module_names})
     files = {_place(name, file): file for name, file in found.modules.items() if name not in team}
-    return files | ({} if own else _licence())
+    return files | _licences([] if own else [_POWERTOOLS_NAME, *(_SINGLE_MODULES[name] for name in singles)])
 
 
 def _place(module: str, file: Path) -> str:
@@ -121,10 +121,10 @@ def distribution_files(name: str) -> dict[str, Path]:
     return {file.as_posix(): Path(str(file.locate())) for file in kept}
 
 
-def _licence() -> dict[str, Path]:
-    """Return the licence of Powertools, which asks to come with every copy."""
-    files = [file for file in _distribution(_POWERTOOLS_NAME).files or () if file.name == "LICENSE"]
-    return {f"{POWERTOOLS}/LICENSE": Path(str(file.locate())) for file in files}
+def _licences(names: Iterable[str]) -> dict[str, Path]:
+    """Return the licences of what is packed in part, which ask to come with every copy."""
+    files = [(name, file) for name in names for file in _distribution(name).files or () if file.name == "LICENSE"]
+    return {f"licenses/{name}.txt": Path(str(file.locate())) for name, file in files}
 
 
 def _located(name: str, path: str) -> Path:

@@ -43,5 +43,6 @@ def names_of(content: bytes) -> list[str]:
 
 
 def of_team(content: bytes) -> list[str]:
-    """Return the names in a zip that are neither slowsched's nor Powertools'."""
-    return [name for name in names_of(content) if not name.startswith(("slowsched/", "aws_lambda_powertools/"))]
+    """Return the names in a zip that are neither slowsched's nor Powertools', nor a licence."""
+    others = ("slowsched/", "aws_lambda_powertools/", "licenses/")
+    return [name for name in names_of(content) if not name.startswith(others)]

@@ -29,7 +29,10 @@ ARN = "arn:aws:lambda:eu-central-1:123456789012:function:slowsched-worker"
 MEBIBYTE = 1024 * 1024
 
 # What is in the zip though no wake opens it.
-UNOPENED = {"aws_lambda_powertools/LICENSE": "it asks to come with every copy"}
+UNOPENED = {
+    "licenses/aws-lambda-powertools.txt": "it asks to come with every copy",
+    "licenses/typing-extensions.txt": "the same",
+}
 
 
 @pytest.fixture(name="shop")
