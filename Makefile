@@ -78,7 +78,7 @@ bench: $(BENCH)
 # Emulators of AWS and Terraform, apart from our own environment. What a machine lacks is named, and left out.
 emulators: $(EMULATORS)
 
-$(EMULATORS): $(addprefix tests/emulators/,install.sh requirements.txt requirements-scan.txt package.json) constraints.txt
+$(EMULATORS): $(addprefix tests/emulators/,install.sh inside_dynamodb_local/Loopback.java requirements.txt requirements-scan.txt package.json) constraints.txt
 	@PYTHON='$(PYTHON)' sh tests/emulators/install.sh
 
 # The function that Terraform deploys: equal input, equal bytes.

