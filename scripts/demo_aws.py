@@ -54,6 +54,8 @@ class Demo:
             **kept,
             "PATH": f"{SLOWSCHED.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
             "GIT_CEILING_DIRECTORIES": str(folder),
+            **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Demo"),
+            **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "demo@example.org"),
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": ACCOUNT,
@@ -127,8 +129,8 @@ def deployed(demo: Demo, kind: str) -> Stack:
     tell(f"$ terraform apply -var name=by-{kind} -var timer_kind={kind}")
     stack = deploy(demo.folder / "terraform", demo.endpoint, demo.folder / "function.zip", name=f"by-{kind}", kind=kind)
     if kind == "schedule":
-        say("The provider that can be had here (3.39.0) is older than EventBridge Scheduler: group and schedule were")
-        tell("# made by boto's calls, with exactly the arguments of terraform/module/timer.tf.")
+        say("The provider that can be had here, 3.39.0, is older than EventBridge Scheduler:")
+        tell("# group and schedule are made by boto, with the arguments of terraform/module.")
     check_plan(stack)
     demo.run(
         f"terraform output -json | slowsched init --env {kind} --from-terraform -",
@@ -156,12 +158,12 @@ def declared(demo: Demo) -> datetime:
     """Write and commit a task for the first moment that the timers can serve, and one for much later."""
     moment = datetime.now(UTC) + APPLYING + LEAD
     due = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    say("Two dates as files: the next minute that a timer of EventBridge can serve, and one that is far away.")
+    say("Two dates as files: the next minute that EventBridge can serve, and a far one.")
     demo.write("tasks/free-momo.yaml", task_text(TASK, f"{due:%Y-%m-%dT%H:%M:%SZ}", 0, 100))
     demo.write("tasks/end-of-sale.yaml", task_text(LATER, "2066-01-01T00:00:00Z", 9, 0))
     demo.run("cat tasks/free-momo.yaml tasks/end-of-sale.yaml")
     demo.run("git add --all")
-    demo.run("git -c user.name=Demo -c user.email=demo@example.org commit --quiet --message 'Momo is free'")
+    demo.run("git commit --quiet --message 'Momo is free'")
     return due
 
 
@@ -178,7 +180,7 @@ def waited(demo: Demo, kinds: list[str], due: datetime) -> None:
     Raises:
         DemoError: it has not, long after it should have.
     """
-    say(f"Now nobody does anything. At {due:%H:%M} UTC EventBridge wakes the function, which runs what is due.")
+    say(f"Now nobody does anything. At {due:%H:%M} UTC EventBridge wakes the function.")
     left = list(kinds)
     end = due + 2 * LATE_MAX
     while left and datetime.now(UTC) < end:
@@ -228,7 +230,7 @@ def outcome(demo: Demo, stack: Stack) -> None:
     say("The shop's catalogue has the new price, and the timer waits for the next task.")
     tell(json.dumps(stack.catalogue(), indent=2, sort_keys=True))
     tell(f"{kind} {stack.name}-wake: {stack.timer_expression()}")
-    say("Done is done: a second apply changes nothing, and Terraform has nothing to undo.")
+    say("Done is done: a second apply changes nothing, Terraform has nothing to undo.")
     demo.run(f"slowsched apply --env {kind} --yes", expect="No changes. 1 unchanged, 1 done.")
     check_plan(stack)
 
@@ -240,10 +242,11 @@ def story(demo: Demo, kinds: list[str]) -> None:
     demo.write("slowsched.yaml", "version: 1\nowner: acme/shop\n")
     demo.quietly("git", "init", "--quiet")
     say("The function: the team's actions, and of slowsched what a wake needs.")
-    demo.run(f"slowsched package --out {demo.folder / 'function.zip'}", expect="wrote")
+    demo.run("slowsched package --out ../function.zip", expect="wrote")
     stacks = [deployed(demo, kind) for kind in kinds]
     for kind in kinds:
-        say(f"Is everything in its place for {kind}? (Provider 3.39.0 knows neither new runtimes nor the protection.)")
+        say(f"Is everything in its place for {kind}? (The old provider knows neither new")
+        tell("# runtimes nor the protection from deletion.)")
         demo.run(f"slowsched doctor --env {kind}", expect="Healthy")
     due = declared(demo)
     for kind in kinds:
@@ -273,7 +276,7 @@ def main() -> int:
             return 1
         except KeyboardInterrupt:
             return 130
-    say("It fired by itself. The folder of this demo is removed again, and MiniStack with it.")
+    say("It fired by itself. Folder and MiniStack of this demo are gone again.")
     return 0
 
 

@@ -31,6 +31,8 @@ from slowsched.store.dynamodb import DynamoStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from slowsched.model import Unreadable
+
 RECORDER = Path(__file__).parent / "recorder"
 KINDS = ("rule", "schedule")
 OWNER = "acme/shop"
@@ -91,7 +93,7 @@ class Story:
     told: dict[str, Told]
     outcomes: dict[str, Outcome]
     bad: Stack
-    bad_rows: dict[str, Row]
+    bad_rows: dict[str, Row | Unreadable | None]
     bad_rule: dict[str, Any]
     failed_wakes: list[Any]
     calls: list[list[Any]]
