@@ -41,6 +41,10 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 demo: $(INSTALLED)
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
+# Three to four minutes, most of it waiting for the minute at which a task fires by itself.
+demo-aws: $(READY) emulators
+	@$(BIN)/python scripts/demo_aws.py
+
 # Measured, so that `make check` need not run them twice. Parts that this machine lacks are named, and left out.
 test: $(READY) emulators
 	$(BIN)/coverage erase
