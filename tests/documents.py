@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "slowsched"
 DOCUMENTS = sorted(
     path.relative_to(PROJECT).as_posix()
-    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "terraform/*.md")
     for path in PROJECT.glob(pattern)
 )
 

@@ -30,8 +30,8 @@ variable "buckets" {
   default     = 1
 
   validation {
-    condition     = var.buckets >= 1 && var.buckets <= 100 && floor(var.buckets) == var.buckets
-    error_message = "buckets must be a whole number from 1 to 100."
+    condition     = var.buckets >= 1 && var.buckets <= 64 && floor(var.buckets) == var.buckets
+    error_message = "buckets must be a whole number from 1 to 64."
   }
 }
 
