@@ -55,7 +55,7 @@ _CONTROL_NAMES = {"#version": "version", "#buckets": "buckets"}
 _CONTROL_IS_NEW_NAMES = {"#id": "id", **_CONTROL_NAMES}
 
 _TOO_LARGE = re.compile(r"item size", re.IGNORECASE)
-_OTHER_TABLE = re.compile(r"key|schema|index", re.IGNORECASE)
+_OTHER_TABLE = re.compile(r"^(?!invalid table).*(key|schema|index)", re.IGNORECASE)
 
 
 def bucket_of(task_id: str, buckets: int) -> int:

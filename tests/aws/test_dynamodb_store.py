@@ -411,6 +411,14 @@ def test_another_index_of_the_same_name_is_told(table: Table) -> None:
         DynamoStore(table._account, name).next_wake()  # noqa: SLF001 - the account of this file's own fixture
 
 
+def test_a_name_that_no_table_can_have_is_told_as_it_was_answered(table: Table) -> None:
+    """Making a table does not help there."""
+    told = error_of(DynamoStore(table._account, "no/table").control)  # noqa: SLF001 - as above
+    assert told.startswith(
+        "cannot read the table 'no/table': AWS answers ValidationException: Invalid table/index name"
+    )
+
+
 def test_a_row_that_expired_is_a_row_until_it_is_gone(table: Table) -> None:
     """Time to live takes days; until then the tombstone counts, and its time is epoch seconds for DynamoDB."""
     gone = a_row(state=State.DELETED, expires_at=at("2020-01-01T00:00:00Z"))
