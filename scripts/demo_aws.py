@@ -31,7 +31,7 @@ from emulators.stack import Stack, deploy  # noqa: E402
 KINDS = ("rule", "schedule")
 TASK, LATER = "free Momo", "take Momo off the sale"
 # Until everything is applied; after that the timer needs 90 seconds to serve a moment.
-APPLYING = timedelta(seconds=30)
+APPLYING = timedelta(seconds=15)
 LEAD = timedelta(seconds=90)
 LATE_MAX = timedelta(seconds=90)  # docs/architecture.md: what an apply ahead of the lead may be late
 SLOWSCHED = Path(sys.executable).with_name("slowsched")

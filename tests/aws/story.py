@@ -2,6 +2,7 @@
 
 It is told once a session, because most of it is waiting; tests look at what came of it. Three deployments stand side
 by side: one wakes by a rule, one by a schedule, and on the third everything goes wrong that only a deployment shows.
+`make demo-aws` runs beside them.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +33,9 @@ from slowsched.model import Row, State
 from slowsched.store.dynamodb import DynamoStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from slowsched.aws import Account
     from slowsched.model import Unreadable
 
 RECORDER = Path(__file__).parent / "recorder"
@@ -98,6 +103,7 @@ class Story:
     failed_wakes: list[Any]
     calls: list[list[Any]]
     policies: dict[str, list[dict[str, Any]]]
+    demo: Ran
 
 
 class Teller:
@@ -167,28 +173,61 @@ def tell(folder: Path) -> Iterator[Story]:
     """Deploy, apply, wait until it has happened, and keep the emulator until the block ends."""
     calls = folder / "calls.jsonl"
     noted = {"PYTHONPATH": str(RECORDER), "RECORD_CALLS_TO": str(calls)}
-    with ministack(folder, auth=True, variables=noted) as endpoint, pytest.MonkeyPatch.context() as patch:
+    with (
+        _demo(folder) as demo,
+        ministack(folder, auth=True, variables=noted) as endpoint,
+        pytest.MonkeyPatch.context() as patch,
+        ThreadPoolExecutor() as side_by_side,
+    ):
         account = account_on(endpoint, patch)
         teller = Teller(folder, calls)
-        bad = _deploy_bad(folder, endpoint)
-        failed = _failed_wakes(bad)
-        store = DynamoStore(account, bad.name)
-        _plant(store, bad)
+        bad_days = side_by_side.submit(_bad_days, folder, endpoint, account)
         stacks = [_deploy(teller, folder, endpoint, kind) for kind in KINDS]
         due, told = _apply(teller, stacks)
+        bad, failed = bad_days.result()
+        store = DynamoStore(account, bad.name)
         _wait(store, [DynamoStore(account, stack.name) for stack in stacks])
+        outcomes = side_by_side.map(partial(_look_after, teller), stacks)
         yield Story(
             due=due,
             commit=teller.head(),
             told=told,
-            outcomes={stack.kind: _look_after(teller, stack) for stack in stacks},
+            outcomes={stack.kind: outcome for stack, outcome in zip(stacks, outcomes, strict=True)},
             bad=bad,
             bad_rows={each: store.get(each) for each in (DISABLED, OVERRUN)},
             bad_rule=timer_of(bad),
             failed_wakes=failed,
             calls=[json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()],
             policies={name: found for stack in stacks for name, found in _policies(stack).items()},
+            demo=demo(),
         )
+
+
+@contextmanager
+def _demo(folder: Path) -> Iterator[Callable[[], Ran]]:
+    """Run scripts/demo_aws.py meanwhile, on an emulator of its own; gives what returns how it ended."""
+    home = folder / "demo"
+    home.mkdir()
+    with (folder / "demo.out").open("w+", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(PROJECT / "scripts" / "demo_aws.py")],
+            cwd=folder,
+            env=environment(folder, measured=False) | {"TMPDIR": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+        def ended() -> Ran:
+            status = process.wait(timeout=WAIT_SECONDS)
+            left = [each.name for each in home.iterdir()]
+            return Ran(status=status, stdout=(folder / "demo.out").read_text(encoding="utf-8"), stderr=", ".join(left))
+
+        try:
+            yield ended
+        finally:
+            process.terminate()  # it ends what it has started
+            process.wait()
 
 
 # --- as it should be -------------------------------------------------------------------------------
@@ -242,6 +281,9 @@ def _look_after(teller: Teller, stack: Stack) -> Outcome:
     shown = [teller.command(stack, "plan", "show", each, "--format", "json").document for each in SOON]
     woken = timer_of(stack)
     again = teller.command(stack, "apply", "apply", "--yes", "--format", "json")
+    for words in (("list",), ("pause", "--reason", "a look"), ("resume",), ("arm",)):
+        done = teller.command(stack, "plan" if words[0] == "list" else "apply", *words)
+        assert done.status == 0, done.stderr
     fixed = teller.command(stack, "apply", "doctor", "--fix")
     assert fixed.status == 0, fixed.stdout
     doctor = teller.command(stack, "plan", "doctor", "--format", "json")
@@ -275,6 +317,14 @@ def timer_of(stack: Stack) -> dict[str, Any]:
 
 
 # --- bad days --------------------------------------------------------------------------------------
+
+
+def _bad_days(folder: Path, endpoint: str, account: Account) -> tuple[Stack, list[Any]]:
+    """Deploy, and plant what goes wrong; returns what was left of the wakes that failed."""
+    bad = _deploy_bad(folder, endpoint)
+    failed = _failed_wakes(bad)
+    _plant(DynamoStore(account, bad.name), bad)
+    return bad, failed
 
 
 def _deploy_bad(folder: Path, endpoint: str) -> Stack:

@@ -5,6 +5,7 @@ All of it happens once a session, in `story`; here one looks at what came of it.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -161,6 +162,46 @@ def test_doctor_finds_what_has_worked_well(story, kind):
 def test_terraform_does_not_undo_an_armed_timer(story, kind):
     """It plans no changes either after slowsched has set the timer several times."""
     assert story.outcomes[kind].changes == ""
+
+
+# --- make demo-aws ---------------------------------------------------------------------------------
+
+# In this order, whatever stands between them.
+ESSENTIAL = [
+    r"\$ slowsched package .*",
+    r"\$ terraform apply -var name=by-rule .*",
+    r"No changes: Terraform .*",
+    r"\$ terraform output -json \| slowsched init .*",
+    r"\$ terraform apply -var name=by-schedule .*",
+    r"No changes: Terraform .*",
+    r"\$ slowsched doctor --env rule",
+    r"Healthy: .*",
+    r"\$ slowsched doctor --env schedule",
+    r"Healthy: .*",
+    r"id: free Momo",
+    *(line for kind in KINDS for line in (rf"\$ slowsched apply --env {kind} --yes", r"Applied 2 of 2 changes .*")),
+    r"# Now nobody does anything.*",
+    *(
+        line
+        for kind in KINDS
+        for line in (
+            rf"\$ slowsched show 'free Momo' --env {kind}",
+            r"free Momo +succeeded",
+            r"# One attempt, \d+\.\d s after the minute\.",
+            rf"{kind} by-{kind}-wake: .*2066.*",
+            r"No changes\. 1 unchanged, 1 done\.",
+            r"No changes: Terraform .*",
+        )
+    ),
+    r"# It fired by itself\..*",
+]
+
+
+def test_the_demo_tells_the_story(story):
+    """`make demo-aws` shows each step for both timers, in order, succeeds, and leaves nothing behind."""
+    lines = iter(story.demo.stdout.splitlines())
+    missing = [pattern for pattern in ESSENTIAL if not any(re.fullmatch(pattern, line) for line in lines)]
+    assert (story.demo.status, missing, story.demo.stderr) == (0, [], ""), story.demo.stdout
 
 
 # --- bad days --------------------------------------------------------------------------------------
