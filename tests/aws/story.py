@@ -46,7 +46,7 @@ LATER = ("withdraw Momo", "withdraw Jim Knopf")
 DISABLED, OVERRUN = "due while the rule was disabled", "does not stop"
 REFUSED = "refused"  # whose calls nobody has to be allowed
 LATER_DUE = "2066-01-01T00:00:00Z"
-LEAD = timedelta(seconds=90 + 12)  # the timer's, and what plan and apply of two deployments may take
+LEAD = timedelta(seconds=90 + 20)  # the timer's, and what plan and apply may take on a busy machine
 COMMAND_SECONDS = 120  # of one, on a busy machine
 WAIT_SECONDS = 420  # at most, on a busy machine; it is about 150
 
@@ -183,7 +183,9 @@ def tell(folder: Path) -> Iterator[Story]:
         teller = Teller(folder, calls)
         bad_days = side_by_side.submit(_bad_days, folder, endpoint, account)
         stacks = [_deploy(teller, folder, endpoint, kind) for kind in KINDS]
-        due, told = _apply(teller, stacks)
+        looks = list(side_by_side.map(partial(_look_before, teller), stacks))
+        due = _declare(teller)
+        told = {each.stack.kind: each for each in side_by_side.map(partial(_apply, teller), looks)}
         bad, failed = bad_days.result()
         store = DynamoStore(account, bad.name)
         _wait(store, [DynamoStore(account, stack.name) for stack in stacks])
@@ -250,9 +252,13 @@ def _package(shop: Shop) -> Path:
     return zipped
 
 
-def _apply(teller: Teller, stacks: list[Stack]) -> tuple[datetime, dict[str, Told]]:
-    """Declare tasks for the first moment there is and for much later, and apply them everywhere."""
-    looks = [(stack, stack.changes(), teller.command(stack, "plan", "doctor", "--format", "json")) for stack in stacks]
+def _look_before(teller: Teller, stack: Stack) -> tuple[Stack, str, Ran]:
+    """Ask Terraform and doctor about what was just made."""
+    return stack, stack.changes(), teller.command(stack, "plan", "doctor", "--format", "json")
+
+
+def _declare(teller: Teller) -> datetime:
+    """Declare tasks for the first moment there is, which is returned, and for much later."""
     due = first_moment(datetime.now(UTC))
     for task_id in (*SOON, *LATER):
         when = f"{due:%Y-%m-%dT%H:%M:%SZ}" if task_id in SOON else LATER_DUE
@@ -260,10 +266,12 @@ def _apply(teller: Teller, stacks: list[Stack]) -> tuple[datetime, dict[str, Tol
         task = {"id": task_id, "due": when, "action": "APPLY_SALE", "payload": payload}
         teller.shop.write(f"tasks/{task_id}.json", json.dumps(task))
     teller.commit()
-    return due, {look[0].kind: _apply_one(teller, *look) for look in looks}
+    return due
 
 
-def _apply_one(teller: Teller, stack: Stack, changes: str, doctor: Ran) -> Told:
+def _apply(teller: Teller, look: tuple[Stack, str, Ran]) -> Told:
+    """Plan and apply, with the right role and before that with the wrong one."""
+    stack, changes, doctor = look
     return Told(
         stack=stack,
         made=timer_of(stack),
