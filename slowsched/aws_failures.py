@@ -26,7 +26,7 @@ _LOG_IN = "log in again (`aws sso login`, or whatever gives you credentials), an
 _CREDENTIALS = "set AWS_PROFILE or AWS_ACCESS_KEY_ID, `aws sso login`, or give the CI job a role"
 _NETWORK = "look at the network, at `region` and AWS_ENDPOINT_URL, and run it again: nothing is lost"
 _LATER = "run it again later, nothing is lost; if it goes on, look at who else calls so often, and at the quotas"
-_REGION = "name `region` for this environment in slowsched.yaml, or set AWS_REGION"
+_REGION = "name `region` for this environment in slowsched.yaml, or set AWS_DEFAULT_REGION"
 _CLOCK = "set this machine's clock (it must be within five minutes of AWS's), and run it again"
 _CLIENT = "look at the AWS_* variables, ~/.aws/config, and this environment in slowsched.yaml"
 

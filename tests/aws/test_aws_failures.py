@@ -21,7 +21,7 @@ BROKEN = "run it again later, nothing is lost; health.aws.amazon.com says what A
 INVALID = f"{CREDENTIALS}; or the account has not enabled this region"
 MISSING = "look at region, table and timer of this environment in slowsched.yaml; terraform/ makes what is missing"
 CLIENT = "look at the AWS_* variables, ~/.aws/config, and this environment in slowsched.yaml"
-REGION = "name `region` for this environment in slowsched.yaml, or set AWS_REGION"
+REGION = "name `region` for this environment in slowsched.yaml, or set AWS_DEFAULT_REGION"
 
 
 def grant(action):

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from aws.tables import MotoAdapter, TableAdapter
-from emulators.fixtures import (
-    ACCOUNT,
-    REGION,
-    client,
-    dynamodb_local_endpoint,
-    ministack_endpoint,
-    pytest_runtest_makereport,
-    unique_name,
-)
+from emulators.fixtures import ACCOUNT, REGION, client, unique_name
 from on_aws import account_on, make_rule, make_schedule
 
 from slowsched.sqlite_file import SqliteFile
@@ -34,7 +26,6 @@ if TYPE_CHECKING:
     from slowsched.store.codec import Item
     from slowsched.timer.base import Timer
 
-__all__ = ["dynamodb_local_endpoint", "ministack_endpoint", "pytest_runtest_makereport"]  # fixtures of the emulators
 
 PAGE_ROWS = 3  # so that a handful of rows is more than a page
 
