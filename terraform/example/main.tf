@@ -2,7 +2,7 @@
 #
 #   slowsched package --out function.zip      # or `make zip` in slowsched's own repository
 #   terraform init && terraform apply
-#   slowsched init --from-terraform .         # fills slowsched.yaml
+#   terraform output -json | slowsched init --from-terraform -   # fills slowsched.yaml
 #
 # Keep the state where your team keeps it, for example:
 #
