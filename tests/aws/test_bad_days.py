@@ -248,9 +248,11 @@ def test_refused_permissions(guarded):
     shop, user, key = guarded
     give(shop.endpoint, user, READS)
     grant = "use the role that terraform/ makes for this, or let this one do {}"
+    place = f"{REGION}:{ACCOUNT}"
     assert shop.run(PLAN, **key).status == 0
     assert shop.run(APPLY, **key) == refused(
-        f"cannot write the control row into the table {shop.table!r}: these credentials may not dynamodb:PutItem",
+        f"cannot write the control row into the table {shop.table!r}: these credentials may not dynamodb:PutItem "
+        f"on arn:aws:dynamodb:{place}:table/{shop.table}",
         grant.format("dynamodb:PutItem"),
     )
     assert shop.rows() == []
@@ -262,7 +264,7 @@ def test_refused_permissions(guarded):
     ran = shop.run(APPLY, **key)
     said = (
         f"could not be armed (cannot arm the rule {shop.timer.name!r} for {AHEAD}: these credentials may not "
-        f"events:PutRule: {grant.format('events:PutRule')}). To try again: slowsched arm --env production"
+        f"events:PutRule on arn:aws:events:{place}:rule/{shop.timer.name}: {grant.format('events:PutRule')}). To try again: slowsched arm --env production"
     )
     assert (ran.status, said in " ".join(ran.stdout.split()), shop.rows()) == (6, True, [("a", "scheduled")])
     give(shop.endpoint, user, [*READS, "dynamodb:PutItem", "events:PutRule"])
