@@ -262,9 +262,10 @@ def test_refused_permissions(guarded):
     # Rows may be written, and the timer not: what was applied is there, the rest is said.
     give(shop.endpoint, user, [*READS, "dynamodb:PutItem"])
     ran = shop.run(APPLY, **key)
+    refusal = f"these credentials may not events:PutRule on arn:aws:events:{place}:rule/{shop.timer.name}"
     said = (
-        f"could not be armed (cannot arm the rule {shop.timer.name!r} for {AHEAD}: these credentials may not "
-        f"events:PutRule on arn:aws:events:{place}:rule/{shop.timer.name}: {grant.format('events:PutRule')}). To try again: slowsched arm --env production"
+        f"could not be armed (cannot arm the rule {shop.timer.name!r} for {AHEAD}: {refusal}: "
+        f"{grant.format('events:PutRule')}). To try again: slowsched arm --env production"
     )
     assert (ran.status, said in " ".join(ran.stdout.split()), shop.rows()) == (6, True, [("a", "scheduled")])
     give(shop.endpoint, user, [*READS, "dynamodb:PutItem", "events:PutRule"])
