@@ -46,9 +46,10 @@ demo-aws: $(READY) emulators
 	@$(BIN)/python scripts/demo_aws.py
 
 # Measured, so that `make check` need not run them twice. Parts that this machine lacks are named, and left out.
+# More processes than cores, because much of it waits: for a minute to come, for an emulator, for a killed process.
 test: $(READY) emulators
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses 4 --dist loadfile
 
 check: $(READY) format-check lint types test coverage
 
