@@ -246,7 +246,7 @@ def test_a_schedule_acts_with_the_role_of_its_target(which, allowed, group, call
     letters = _queue(endpoint, f"{function.name}-dead")
     trusted = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}"
     role = _role(endpoint, function.name, "scheduler.amazonaws.com", _allow(allowed, "*"), source=trusted)
-    soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 2))
+    soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 6))
     client("scheduler", endpoint).create_schedule(
         Name=function.name,
         ScheduleExpression=f"at({soon})",
@@ -255,7 +255,7 @@ def test_a_schedule_acts_with_the_role_of_its_target(which, allowed, group, call
     )
 
     dead = int(not calls and group == "default")
-    told = _messages(endpoint, function.told, 1, seconds=ANSWER_SECONDS if calls else 4)
+    told = _messages(endpoint, function.told, 1, seconds=ANSWER_SECONDS if calls else 8)
     found = _messages(endpoint, letters, 1, seconds=ANSWER_SECONDS if dead else QUIET_SECONDS)
     assert (len(told), len(found)) == (calls, dead)
 
