@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 __all__ = [
+    "Attribution",
+    "Base",
     "Change",
     "ChangeKind",
     "Claim",
@@ -374,12 +376,30 @@ class Field:
     after: Any
 
 
+class Attribution(StrEnum):
+    """Whose change a difference between the files and the table is, seen from a branch."""
+
+    THIS_CHANGE = "this-change"
+    ALREADY_ON_MAIN = "already-on-main"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What a branch was compared with: the name given, the commit it stands for, and where the branch began."""
+
+    ref: str
+    tip: str
+    merge_base: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One task of a plan, with the row that it was decided on and the row that it would become.
 
     `result` is the row to write (None for late and conflict); its condition is `before.version`
-    (0 without a row). `message` says why a task is late or in conflict, and the way out.
+    (0 without a row). `message` says why a task is late or in conflict, and the way out. `attribution` is
+    None where the plan was not compared with a base.
     """
 
     id: str
@@ -393,6 +413,7 @@ class Change:
     before: Row | None = None
     declared: Declared | None = None
     result: Row | None = None
+    attribution: Attribution | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,7 +430,8 @@ class Plan:
 
     `counts` has every kind plus `unchanged` and `done`. `valid_until` is the earliest due that would
     be late after it. `timer_before` and `timer_after` are the armed minute. `unreadable` are rows that
-    a newer version wrote: left alone, shown.
+    a newer version wrote: left alone, shown. With a `base`, `behind` are the ids that main has changed and the
+    branch has not; `speculative` says that the base stood in for the rows.
     """
 
     environment: str
@@ -426,3 +448,6 @@ class Plan:
     problems: tuple[Problem, ...] = ()
     refused: tuple[Refusal, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    base: Base | None = None
+    behind: tuple[str, ...] = ()
+    speculative: bool = False

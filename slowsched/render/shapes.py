@@ -85,7 +85,16 @@ def plan_shape(plan: Plan) -> Shape:
         "problems": [_problem(each) for each in plan.problems],
         "refused": _refused(plan.refused),
         "unreadable": [{"id": each.id, "reason": each.reason} for each in plan.unreadable],
+        **_plan_base(plan),
     }
+
+
+def _plan_base(plan: Plan) -> Shape:
+    """Return what a plan tells that was compared with a base."""
+    if plan.base is None:
+        return {}
+    base = {"ref": plan.base.ref, "tip": plan.base.tip, "merge_base": plan.base.merge_base}
+    return {"base": base, "behind": list(plan.behind), "speculative": plan.speculative}
 
 
 def _plan_head(plan: Plan) -> Shape:
@@ -120,6 +129,7 @@ def _change_head(change: Change) -> Shape:
         "path": change.place.path,
         "line": change.place.line,
         "notes": list(change.notes),
+        **({} if change.attribution is None else {"attribution": change.attribution.value}),
     }
 
 
