@@ -144,7 +144,7 @@ def _drift(folder: Path, environment: str) -> Found:
 
 def _nothing(command: str, folder: Path, environment: str) -> Found:
     """Return what to tell of a command that came to no result."""
-    said = _text(folder / "errors.txt").strip()[-_ERRORS_MAX:] or "It said nothing of why; the log of its step may."
+    said = _text(folder / "errors.txt").strip()[-_ERRORS_MAX:] or "The log of its step says why."
     return Found(
         environment=environment,
         reason="error",

@@ -31,9 +31,10 @@ done <<<"$INPUT_ARGUMENTS"
 
 cd -- "$INPUT_WORKING_DIRECTORY"
 
-# What a file of the repository says must not be read as a command to the runner.
+# What a file of the repository says must not be read as a command to the runner. It goes to stderr, and so do the marks
+# around it: the runner keeps no order between the two streams. They end with the step at the latest.
 token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-echo "::stop-commands::$token"
+echo "::stop-commands::$token" >&2
 
 # A cancelled step signals its first process only, and that must be the tool: it ends between two writes and arms.
 [ "$INPUT_COMMAND" != apply ] || exec "$SLOWSCHED_HOME/bin/slowsched" "${words[@]}" >"$folder/report"
@@ -42,7 +43,7 @@ status=0
 "$SLOWSCHED_HOME/bin/slowsched" "${words[@]}" >"$folder/report" 2>"$folder/errors.txt" || status=$?
 echo "$status" >"$folder/status"
 cat "$folder/errors.txt" >&2
-echo "::$token::"
+echo "::$token::" >&2
 
 # Drift is told by its issue; the run fails where there can be none (tell.py).
 [ "$INPUT_COMMAND" != drift ] || [ "$status" != 2 ] || status=0

