@@ -10,9 +10,9 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from found import Found, escaped, found
+from found import Found, found
 from github_api import BODY_MAX, GitHub, GitHubError, NotAllowedError, keep_comment, keep_issue
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def _write_outputs(result: Found, command: str, environ: Mapping[str, str]) -> N
 
 def _told(command: str, result: Found, environ: Mapping[str, str]) -> tuple[str, int]:
     """Keep the comment of a plan, or the issue of a drift; return a note for the summary, and the exit status."""
+    if environ["RUN_OUTCOME"] == "cancelled":
+        return "", 0  # nothing was found; what stands there names the run that it is from
     if environ["INPUT_COMMENT"] != "true" or command not in ("plan", "drift"):
         return "", _alone(result)
     try:
@@ -101,7 +103,7 @@ def _keep(command: str, result: Found, environ: Mapping[str, str]) -> str:
     marker = _marker(command, result, environ)
     body = _body(result, marker, environ) if result.tells else None
     if command == "plan":
-        number = _pull_request(environ)
+        number = _pull_request(environ).get("number")
         return "" if number is None else f"comment of #{number}: {keep_comment(github, number, marker, body)}"
     if result.reason == "error":
         return ""  # whether there is drift is not known; the run is red
@@ -109,10 +111,10 @@ def _keep(command: str, result: Found, environ: Mapping[str, str]) -> str:
     return f"issue: {keep_issue(github, title, marker, body, closing)}"
 
 
-def _pull_request(environ: Mapping[str, str]) -> int | None:
+def _pull_request(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the pull request that the run is about; nothing where it is about none."""
     event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    number = event.get("pull_request", {}).get("number")
-    return number if isinstance(number, int) else None
+    return event.get("pull_request") or {}
 
 
 def _marker(command: str, result: Found, environ: Mapping[str, str]) -> str:
@@ -127,7 +129,9 @@ def _word(text: str) -> str:
 
 
 def _body(result: Found, marker: str, environ: Mapping[str, str]) -> str:
-    end = f"\n<sub>{_run(environ)}, attempt {escaped(environ['GITHUB_RUN_ATTEMPT'])}</sub>\n"
+    commit = _pull_request(environ).get("head", {}).get("sha", "")[:7]
+    pushed = f", as of the push of {commit}" if commit else ""
+    end = f"\n<sub>{_run(environ)}, attempt {environ['GITHUB_RUN_ATTEMPT']}{pushed}</sub>\n"
     room = BODY_MAX - len(marker) - len(end) - 200
     text = result.markdown
     if len(text) > room:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONFIG = "version: 1\nowner: acme/shop\n"
+PULL_REQUEST = {"pull_request": {"number": 7, "head": {"sha": "0123456789abcdef0123456789abcdef01234567"}}}
 SLOWSCHED = Path(sys.executable).with_name("slowsched")
 
 
@@ -75,7 +76,7 @@ def clone(tmp_path: Path) -> Clone:
 @pytest.fixture
 def pull_request(clone: Clone, github: StandIn, tmp_path: Path) -> Runner:
     """Make a runner for pull request 7."""
-    return _runner(clone, github, tmp_path, {"pull_request": {"number": 7}}, {"GITHUB_BASE_REF": "main"})
+    return _runner(clone, github, tmp_path, PULL_REQUEST, {"GITHUB_BASE_REF": "main"})
 
 
 @pytest.fixture

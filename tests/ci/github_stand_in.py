@@ -28,7 +28,8 @@ class StandIn:
     writes: list[str] = field(default_factory=list)  # `POST issues/7/comments`
     tokens: set[str] = field(default_factory=set)
     may_write: bool = True
-    failures: list[tuple[int, str]] = field(default_factory=list)  # (status, method) of answers to come
+    failures: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)  # to come: status, method, headers
+    pages_at: str = ""  # where lists go on; absent: here
     lost: list[str] = field(default_factory=list)  # methods that are carried out once, and whose answer is lost
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -85,7 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
         stand_in.tokens.add(self.headers["Authorization"])
         path = parts.path.removeprefix(f"/repos/{REPOSITORY}/")
         if stand_in.failures and stand_in.failures[0][1] == self.command:
-            self._send(stand_in.failures.pop(0)[0], {"message": "not now"})
+            status, _, headers = stand_in.failures.pop(0)
+            self._send(status, {"message": "not now"}, headers)
             return
         if self.command != "GET":
             if not stand_in.may_write:
@@ -106,7 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, answer)
             return
         size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
-        link = f'<{self.server.stand_in.url}{path}?per_page={size}&page={page + 1}>; rel="next"'  # type: ignore[attr-defined]
+        stand_in: StandIn = self.server.stand_in  # type: ignore[attr-defined]
+        link = f'<{stand_in.pages_at or stand_in.url}{path}?per_page={size}&page={page + 1}>; rel="next"'
         more = len(answer) > page * size
         self._send(status, answer[(page - 1) * size : page * size], {"Link": link} if more else {})
 

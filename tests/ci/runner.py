@@ -49,6 +49,7 @@ class Runner:
     api_url: str
     event: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, str] = field(default_factory=dict)  # variables of the run
+    cancelled: str = ""  # the step, by id, during which somebody cancels the run
 
     def run(self, action: Path = PROJECT / "action.yml", **inputs: str) -> Told:
         """Run the composite action with these inputs; `_` in their names stands for `-`."""
@@ -69,6 +70,10 @@ class Runner:
             return
         if "uses" in step:
             told.used.append((step["uses"], {name: _filled(str(each), values) for name, each in step["with"].items()}))
+            return
+        if step.get("id") == self.cancelled:
+            told.failed = True
+            told.steps[self.cancelled] = {"outcome": "cancelled", "outputs": {}}
             return
         status, outputs = self._shell(step, action, values, told)
         outcome = "success" if status == 0 else "failure"

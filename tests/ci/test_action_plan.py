@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from ci.github_stand_in import BOT
+from ci.github_stand_in import BOT, stand_in
 from repositories import task_text
 
 MARKER = "<!-- slowsched:plan:local -->"
@@ -37,7 +38,10 @@ def test_a_plan_becomes_a_comment_outputs_a_summary_and_an_artifact(clone, pull_
     (body,) = github.bodies()
     assert body.startswith(f"{MARKER}\n### slowsched plan: local\n")
     assert "<code>scarf</code>" in body
-    assert body.endswith("\n<sub>[run 4711](https://github.example/acme/shop/actions/runs/4711), attempt 1</sub>\n")
+    assert body.endswith(
+        "\n<sub>[run 4711](https://github.example/acme/shop/actions/runs/4711), attempt 1, "
+        "as of the push of 0123456</sub>\n"
+    )
     assert told.summary.startswith("### slowsched plan: local\n")
     assert told.used[-1][1] == {
         "name": "slowsched-plan-local",
@@ -114,21 +118,46 @@ def test_a_token_that_may_not_write_is_told_and_fails_nothing(clone, pull_reques
     )
 
 
-def test_a_comment_that_stays_out_of_date_fails_the_run(clone, pull_request, github):
+@pytest.mark.parametrize("refused", [(422, "POST", {}), (301, "GET", {"Location": "/elsewhere"})])
+def test_a_comment_that_stays_out_of_date_fails_the_run(clone, pull_request, github, refused):
     """Where GitHub refuses for another reason a reviewer would read an old plan: the run is red, and says so."""
-    github.failures = [(422, "POST")]
+    github.failures = [refused]
     clone.commit(scarf=SCARF)
     told = pull_request.run(command="plan")
     (error,) = told.commands
-    assert error.startswith("::error::what stands on GitHub is out of date: POST ")
+    assert error.startswith(f"::error::what stands on GitHub is out of date: {refused[1]} ")
     assert (told.failed, told.outputs["changes"]) == (True, "1")
 
 
-def test_a_moment_of_trouble_is_waited_out(clone, pull_request, github):
-    """One 502 in the list, and the comment is there all the same."""
-    github.failures = [(502, "GET")]
+def test_the_token_goes_nowhere_else(clone, pull_request, github):
+    """A redirection, and a list that goes on at another host, are errors; the other host is not asked."""
+    clone.commit(scarf=SCARF)
+    with stand_in() as other:
+        github.failures = [(307, "GET", {"Location": f"{other.url}/repos/acme/shop/issues/7/comments"})]
+        redirected = pull_request.run(command="plan")
+        github.pages_at = other.url
+        for number in range(101):
+            github.comment(f"comment {number}")
+        led_away = pull_request.run(command="plan")
+        assert (redirected.failed, led_away.failed, github.writes, other.tokens) == (True, True, [], set())
+
+
+@pytest.mark.parametrize(
+    "trouble", [(502, "GET", {}), (429, "POST", {"Retry-After": "0"}), (403, "POST", {"Retry-After": "0"})]
+)
+def test_a_moment_of_trouble_is_waited_out(clone, pull_request, github, trouble):
+    """One answer that GitHub gives when it is busy, and the comment is there all the same."""
+    github.failures = [trouble]
     clone.commit(scarf=SCARF)
     assert (pull_request.run(command="plan").failed, len(github.bodies())) == (False, 1)
+
+
+def test_a_cancelled_plan_leaves_the_comment(clone, pull_request, github):
+    """Nothing was found, so nothing is said; the comment names the run that it is from."""
+    theirs = github.comment(f"{MARKER}\nfrom an earlier run", BOT)
+    clone.commit(scarf=SCARF)
+    told = replace(pull_request, cancelled="run").run(command="plan")
+    assert (told.failed, github.writes, theirs["body"]) == (True, [], f"{MARKER}\nfrom an earlier run")
 
 
 def test_problems_are_annotated_on_their_lines_and_fail(clone, pull_request, github):
