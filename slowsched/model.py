@@ -45,6 +45,8 @@ __all__ = [
     "State",
     "Summary",
     "Task",
+    "Together",
+    "Trailer",
     "Unreadable",
     "Worker",
 ]
@@ -107,7 +109,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a file declares, with the config's defaults filled in; `due` is in UTC."""
+    """What a file declares, with the config's defaults filled in; `due` is in UTC.
+
+    `sensitive` are the pointers (`$.payload.token`) to what its action's schema marks as sensitive, sorted.
+    """
 
     id: str
     due: datetime
@@ -121,6 +126,7 @@ class Task:
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
     protect: bool = False
+    sensitive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,11 +375,15 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One value that differs: where (`$.payload.newPrice`), before and after (None: absent)."""
+    """One value that differs: where (`$.payload.newPrice`), before and after (None: absent).
+
+    `sensitive` says that it is sensitive, or holds what is: that is masked on both sides.
+    """
 
     pointer: str
     before: Any
     after: Any
+    sensitive: bool = False
 
 
 class Attribution(StrEnum):
@@ -391,6 +401,22 @@ class Base:
     ref: str
     tip: str
     merge_base: str
+
+
+class BehindKind(StrEnum):
+    """What main has done to a task since a branch began."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """A task that a branch has not as main has it: main has changed it since, the branch has not."""
+
+    id: str
+    kind: BehindKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,13 +451,38 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trailer:
+    """What one trailer of a commit message says (`trailers`), and the commit that it stands in.
+
+    `message` says why it allows nothing, None where it is understood; `used` that the plan would be another, or
+    refused, without it.
+    """
+
+    name: str
+    value: str
+    commit: str
+    message: str | None = None
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """How many tasks fire in the same minute, one of them at least because of the plan."""
+
+    minute: datetime
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What apply would do, as a value that is either shown or carried out.
 
     `counts` has every kind plus `unchanged` and `done`. `valid_until` is the earliest due that would
     be late after it. `timer_before` and `timer_after` are the armed minute. `unreadable` are rows that
-    a newer version wrote: left alone, shown. With a `base`, `behind` are the ids that main has changed and the
-    branch has not; `speculative` says that the base stood in for the rows.
+    a newer version wrote: left alone, shown. With a `base`, `behind` is what main has changed and the branch has
+    not, by id; `speculative` says that the base stood in for the rows. `trailers` are what commits allow,
+    `needed` the lines that would allow what is refused, late or in conflict. `together` are the minutes in which
+    more than one task fires, earliest first.
     """
 
     environment: str
@@ -449,5 +500,8 @@ class Plan:
     refused: tuple[Refusal, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     base: Base | None = None
-    behind: tuple[str, ...] = ()
+    behind: tuple[Behind, ...] = ()
     speculative: bool = False
+    trailers: tuple[Trailer, ...] = ()
+    needed: tuple[str, ...] = ()
+    together: tuple[Together, ...] = ()

@@ -23,12 +23,13 @@ PACKAGE = "slowsched"
 # a slash is a package, whose modules may import one another.
 LAYERS = """
     model  errors  reports  diagnosis                   values: the core begins
-    timing  canonical  wording                          time, text
+    timing  canonical  sensitive  schema_places         time, text
+    wording
     task_file  lifecycle  decision  plan                document -> task, row -> row, files x rows -> plan
     render/                                             values -> text: the core ends
 
     source_text  json_reader                            files -> documents
-    yaml_plain  yaml_quick  yaml_reader
+    yaml_plain  yaml_quick  yaml_reader  yaml_edit
     resources  json_schema_words  json_schema           documents x schemas -> what is wrong with them
 
     sqlite_file  aws_failures  aws  clock               files, accounts, time
@@ -41,6 +42,7 @@ LAYERS = """
     doctor
 
     git  config  task_paths  zones  repository          a work tree -> the tasks that it declares
+    work_tree  tidy  adopt  original_table              ... and those who write its files
     starter  environment_file
     import_graph  package_pip                           sources -> the zip of the function
     package_program  package
@@ -57,7 +59,7 @@ CORE_MAY_IMPORT = frozenset(
     [
         *("__future__", "abc", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib"),
         *("enum", "functools", "hashlib", "itertools", "json", "json.encoder", "operator", "re", "shlex", "typing"),
-        *("unicodedata", "zoneinfo", "humanize", "rich.cells", "rich.color", "rich.style"),
+        *("unicodedata", "urllib.parse", "zoneinfo", "humanize", "rich.cells", "rich.color", "rich.style"),
     ]
 )
 IMPURE_CALLS = frozenset({"now", "utcnow", "today", "open", "print", "input", "__import__", "import_module"})
@@ -74,7 +76,7 @@ OWNERS: Mapping[str, frozenset[str]] = {
     "sqlite3": frozenset({"sqlite_file", "store.sqlite"}),
     "subprocess": frozenset({"git", "package_pip", "cli.watch"}),
     "tzdata": frozenset({"zones"}),
-    "yaml": frozenset({"yaml_quick", "yaml_reader", "cli.task_text"}),
+    "yaml": frozenset({"yaml_edit", "yaml_quick", "yaml_reader", "cli.task_text"}),
 }
 
 # A pull request is untrusted: what it starts knows the team's actions by their schemas only.
