@@ -50,6 +50,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Write": {
         "init": ("init", "Make a repository that works: config, example task, schemas, action."),
         "new": ("new", "Write a task file, from options or by asking."),
+        "import": ("import_tasks", "Write task files for what a table holds."),
+        "tidy": ("tidy", "Remove the files of tasks that are done for long."),
         "package": ("package", "Pack the worker for AWS Lambda."),
         "schema": ("schema", "Print the JSON Schema of task, config, plan or an action's payload."),
         "completion": ("completion", "Print the script that completes commands, ids and names in your shell."),
