@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from slowsched.backend import Backend
-    from slowsched.model import Base, Declared, Plan, Problem
+    from slowsched.model import Base, Declared, Plan, Problem, Trailer
     from slowsched.plan import PlanOptions
 
 __all__ = ["read_branch_plan", "standing_in"]
@@ -39,6 +39,7 @@ def read_branch_plan(
     options: PlanOptions,
     problems: Callable[[], Sequence[Problem]] = tuple,
     is_ancestor: Callable[[str, str], bool] | None = None,
+    trailers: Callable[[str | None], Sequence[Trailer]] | None = None,
 ) -> Plan:
     """Make the plan of what main will declare once a branch is merged into `base`.
 
@@ -57,7 +58,13 @@ def read_branch_plan(
         return is_ancestor is None or is_ancestor(old, base.tip) or is_ancestor(old, new)
 
     plan = read_plan(
-        backend, merged.declared, commit=commit, options=options, problems=problems, is_ancestor=comes_before
+        backend,
+        merged.declared,
+        commit=commit,
+        options=replace(options, strict_trailers=True),
+        problems=problems,
+        is_ancestor=comes_before,
+        trailers=trailers,
     )
     if all(change.id in merged.changed for change in plan.changes):
         plan = attributed(plan, merged, None)

@@ -17,7 +17,18 @@ from slowsched.errors import GitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["commit", "files_of", "ignored", "is_ancestor", "is_dirty", "merge_base", "resolve"]
+__all__ = [
+    "commit",
+    "files_of",
+    "ignored",
+    "is_ancestor",
+    "is_dirty",
+    "merge_base",
+    "merged_by",
+    "messages",
+    "parents",
+    "resolve",
+]
 
 _SECONDS_MAX = 60  # git on a network drive may be slow; for ever is a fault
 _YES, _NO = 0, 1  # exit statuses of what git is asked; above them it failed
@@ -74,7 +85,7 @@ def is_ancestor(root: Path, ancestor: str, commit: str) -> bool:
     if not _is_work_tree(root):
         raise GitError("there is no git here that could say which commit came first", hint="run it in the work tree")
     for name in (ancestor, commit):
-        if name.startswith("-") or _git(root, "cat-file", "-e", f"{name}^{{commit}}")[0] != _YES:
+        if not _is_known(root, name):
             raise GitError(f"git does not know the commit {name}", hint=_WHOLE_HISTORY)
     status, _, complaint = _git(root, "merge-base", "--is-ancestor", ancestor, commit)
     if status not in (_YES, _NO):
@@ -114,6 +125,57 @@ def merge_base(root: Path, one: str, other: str) -> str:
     if status == _NO:
         raise GitError(f"{one} and {other} have no commit in common", hint="name a base that this branch came from")
     return found
+
+
+def messages(root: Path, commits: Sequence[str], without: Sequence[str], grep: Sequence[str]) -> list[tuple[str, str]]:
+    """Return name and message of what these commits contain and `without` do not, newest first.
+
+    Only messages with a line that matches one of the expressions; a commit comes before those that it follows. In a
+    clone too shallow to say what `without` contain, these are the commits themselves and nothing before them; where
+    git knows none of the commits there are none.
+
+    Raises:
+        GitError: git cannot answer.
+    """
+    known = [each for each in commits if _is_known(root, each)]
+    if not known:
+        return []
+    is_shallow = _ask(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+    if is_shallow or not all(_is_known(root, each) for each in without):
+        which = ["--no-walk=unsorted", *known]
+    else:
+        which = ["--topo-order", *known, "--not", *without]
+    look = ["-z", "--format=%H%n%B", "--encoding=UTF-8", "--no-show-signature", "--no-notes", "--no-patch"]
+    patterns = [f"--grep={each}" for each in grep]
+    listed = _ask(root, "log", *look, "--extended-regexp", "--regexp-ignore-case", *patterns, *which, "--")
+    return [(each[:end], each[end + 1 :]) for each in listed.split("\0") if (end := each.find("\n")) > 0]
+
+
+def merged_by(root: Path, commit: str) -> frozenset[str]:
+    """Return what a commit has brought in: itself, and of a merge everything that its first parent did not have.
+
+    Raises:
+        GitError: git cannot answer.
+    """
+    if not _is_known(root, commit):
+        return frozenset()
+    first = parents(root, commit)[:1]
+    return frozenset(_ask(root, "rev-list", commit, "--not", *first, "--").split())
+
+
+def parents(root: Path, commit: str) -> list[str]:
+    """Return the commits that a commit follows, the one that a merge was made on first.
+
+    None of one that git does not know.
+
+    Raises:
+        GitError: git cannot answer.
+    """
+    return _ask(root, "rev-parse", f"{commit}^@").split() if _is_known(root, commit) else []
+
+
+def _is_known(root: Path, commit: str) -> bool:
+    return not commit.startswith("-") and _git(root, "cat-file", "-e", f"{commit}^{{commit}}")[0] == _YES
 
 
 @contextmanager

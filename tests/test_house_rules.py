@@ -25,7 +25,8 @@ LAYERS = """
     model  errors  reports  diagnosis                   values: the core begins
     timing  canonical  sensitive  schema_places         time, text
     wording
-    task_file  lifecycle  decision  plan                document -> task, row -> row, files x rows -> plan
+    task_file  lifecycle  decision                      document -> task, row -> row
+    trailers  limits  plan                              files x rows -> plan, and what may not be done
     render/                                             values -> text: the core ends
 
     source_text  json_reader                            files -> documents
@@ -36,12 +37,13 @@ LAYERS = """
     store/  timer/  backend                             the ports and their adapters
     execute  action_loader                              the team's code, for the worker only
 
-    arm  live_plan  control  apply                      rows are written, then the timer
+    arm  live_plan  plan_file  control  apply           rows are written, then the timer
     agenda_walk  settling  wake  rehearsal  intervene
     aws_inspection  checks  aws_checks  worker_checks   what is there -> findings
     doctor
 
-    git  config  task_paths  zones  repository          a work tree -> the tasks that it declares
+    git  commit_trailers                                commits -> what they allow
+    config  task_paths  zones  repository               a work tree -> the tasks that it declares
     work_tree  tidy  adopt  original_table              ... and those who write its files
     starter  environment_file
     import_graph  package_pip                           sources -> the zip of the function

@@ -85,6 +85,7 @@ def _read(
     settings: Settings, config: Config, options: PlanOptions, *, commit: str | None, base: str | None, offline: bool
 ) -> Plan:
     from slowsched.cli.loading import open_environment, scanning
+    from slowsched.commit_trailers import trailers_since
     from slowsched.live_plan import read_plan
 
     with (
@@ -98,7 +99,7 @@ def _read(
             "is_ancestor": partial(comes_before, config, known_only=True),
         }
         if base is None:
-            return read_plan(backend, scan, **common)
+            return read_plan(backend, scan, **common, trailers=partial(trailers_since, config.root, commit))
         from slowsched.branch_plan import read_branch_plan, standing_in
         from slowsched.commit_tasks import find_base, tasks_at
 
@@ -107,6 +108,7 @@ def _read(
         def at(commit: str) -> Sequence[Declared]:
             return tasks_at(config.root, commit, settings.environment)
 
+        common["trailers"] = partial(trailers_since, config.root, commit, base=found)
         if not offline:
             return read_branch_plan(backend, scan, base=found, tasks_at=at, **common)
         plan = read_branch_plan(standing_in(backend, at(found.tip)), scan, base=found, tasks_at=at, **common)
