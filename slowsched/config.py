@@ -170,7 +170,7 @@ def _limit_breaches(imminent: Any) -> Iterator[Violation]:
     try:
         parse_duration(imminent if isinstance(imminent, str) else "0s")
     except ValueError as error:
-        yield Violation(way=("limits", "imminent"), code="duration", message=str(error))
+        yield Violation(way=("limits", "imminent"), code="bad-duration", message=str(error))
 
 
 def _mapping(value: dict[str, Any], key: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a plan may do: the limits of the config, what flags and trailers allow, what refuses the plan as a whole.
 
 Pure. A flag is said by who applies, a trailer by a commit that was reviewed: the rules between the two, and why,
-are docs/decisions/0011.
+are docs/decisions/0012.
 """
 
 from __future__ import annotations

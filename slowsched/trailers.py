@@ -7,7 +7,7 @@
     Slowsched-Supersede: ID            the edit or delete of this task although it runs
 
 A trailer stands in a paragraph of trailers, the subject excepted: git takes the last paragraph only, but a forge
-that squashes a branch strings its messages together (docs/decisions/0011).
+that squashes a branch strings its messages together (docs/decisions/0012).
 """
 
 from __future__ import annotations

@@ -14,10 +14,20 @@ from typing import TYPE_CHECKING
 from slowsched.model import ChangeKind
 from slowsched.render.harmless import harmless
 from slowsched.render.layout import ELLIPSIS, crop_pair
-from slowsched.render.plan_words import COUNTED, first_due, problems_words, standing, timer_words
+from slowsched.render.plan_words import (
+    COUNTED,
+    first_due,
+    needed_words,
+    problems_words,
+    standing,
+    timer_words,
+    together_words,
+    trailer_words,
+    until_words,
+)
 from slowsched.render.text_change import KIND_SIGN, when
 from slowsched.render.values import FIELDS_MAX, field_values, task_values
-from slowsched.render.words import clock_moment, command, counted, moment, note_words
+from slowsched.render.words import clock_moment, command, counted, note_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +77,11 @@ def _head(plan: Plan) -> Iterator[str]:
     yield f"### slowsched plan: {_text(plan.environment)}\n\n"
     refused = [f"{_text(each.message)} ({_code(each.code)})" for each in plan.refused]
     yield from _alert("CAUTION", "**Refused: apply would write nothing.**", refused)
+    words = needed_words(plan)
+    if words is not None:
+        yield from _alert("TIP", f"{words}", [_code(line) for line in plan.needed])
+    said = [f"{_text(where)}: {_code(line)}{_text(why)}" for where, line, why in map(trailer_words, plan.trailers)]
+    yield from _alert("NOTE", "**What commit messages allow**", said)
     problems = [
         f"{_code(f'{each.path}:{each.line}:{each.column}')} {_text(f'{each.pointer}: {each.message}')} "
         f"({_code(each.code)})"
@@ -84,9 +99,10 @@ def _end(plan: Plan) -> Iterator[str]:
     yield from _alert("WARNING", "**Rows of a newer version, or damaged, are left alone.**", unreadable)
     if not plan.problems:
         yield f"Timer: {_text(timer_words(plan))}.\n"
-    task_id = first_due(plan)
-    if plan.valid_until is not None and task_id is not None:
-        yield f"This plan is out of date from {_text(moment(plan.valid_until))}, when {_code(task_id)} becomes due.\n"
+    yield from (f"{_text(words)}\n" for words in together_words(plan))
+    due = first_due(plan)
+    if due is not None:
+        yield f"This plan is out of date from {_text(until_words(due))}, when {_code(due.id)} becomes due.\n"
     commit = "none" if plan.commit is None else plan.commit
     yield f"\nOwner {_code(plan.owner)}, commit {_text(commit)}, planned at {_text(clock_moment(plan.now))}.\n"
     yield f"Digest {_code(plan.digest)}\n"

@@ -86,7 +86,21 @@ def plan_shape(plan: Plan) -> Shape:
         "refused": _refused(plan.refused),
         "unreadable": [{"id": each.id, "reason": each.reason} for each in plan.unreadable],
         **_plan_base(plan),
+        **_plan_extras(plan),
     }
+
+
+def _plan_extras(plan: Plan) -> Shape:
+    """Return what few plans have: full minutes, and what commit messages allow or could allow."""
+    extras: Shape = {
+        "together": [{"minute": rfc3339(each.minute), "tasks": each.tasks} for each in plan.together],
+        "trailers": [
+            {"name": each.name, "value": each.value, "commit": each.commit, "used": each.used, "message": each.message}
+            for each in plan.trailers
+        ],
+        "needed": list(plan.needed),
+    }
+    return {key: value for key, value in extras.items() if value}
 
 
 def _plan_base(plan: Plan) -> Shape:

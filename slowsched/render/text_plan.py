@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING
 
 from slowsched.model import ChangeKind
 from slowsched.render.layout import Ink, flow, paint, sentence
-from slowsched.render.plan_words import COUNTED, first_due, problems_words, standing, timer_words
+from slowsched.render.plan_words import (
+    COUNTED,
+    first_due,
+    needed_words,
+    problems_words,
+    standing,
+    timer_words,
+    together_words,
+    trailer_words,
+    until_words,
+)
 from slowsched.render.text_change import KIND_INK, block, one_line
 from slowsched.render.text_problems import problem_lines
-from slowsched.render.words import command, counted, moment, owner_words
+from slowsched.render.words import command, counted, owner_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +55,7 @@ def _lines(plan: Plan, width: int, *, applying: bool) -> Iterator[Line]:
         yield from sentence(f"Timer: {timer_words(plan)}.", width)
     yield from _unreadable(plan, width)
     yield from _refused(plan, width)
+    yield from _trailers(plan, width)
     if not applying:
         yield from _next(plan, width)
 
@@ -76,10 +87,12 @@ def _summary(plan: Plan) -> Iterator[Span]:
 
 
 def _validity(plan: Plan, width: int) -> Iterator[Line]:
-    task_id = first_due(plan)
-    if plan.valid_until is not None and task_id is not None:
-        until = moment(plan.valid_until)
-        yield from sentence(f"This plan is out of date from {until}, when {task_id} becomes due.", width)
+    for words in together_words(plan):
+        yield from sentence(words, width)
+    due = first_due(plan)
+    if due is not None:
+        words = f"This plan is out of date from {until_words(due)}, when {due.id} becomes due."
+        yield from sentence(words, width)
 
 
 def _unreadable(plan: Plan, width: int) -> Iterator[Line]:
@@ -98,6 +111,25 @@ def _refused(plan: Plan, width: int) -> Iterator[Line]:
         yield _BLANK
         for refusal in plan.refused:
             yield from sentence(f"Refused: {refusal.message} [{refusal.code}]", width, Ink.BAD)
+
+
+def _trailers(plan: Plan, width: int) -> Iterator[Line]:
+    """Say what commits allow, and on a branch what could be said to allow the rest."""
+    if plan.trailers:
+        yield _BLANK
+        for trailer in plan.trailers[:BLOCKS_MAX]:
+            where, said, why = trailer_words(trailer)
+            yield from sentence(f"{where}: {said}{why}", width, Ink.YELLOW if trailer.message else Ink.PLAIN)
+        if len(plan.trailers) > BLOCKS_MAX:
+            yield from sentence(f"... and {len(plan.trailers) - BLOCKS_MAX} more", width)
+    words = needed_words(plan)
+    if words is not None:
+        yield _BLANK
+        yield from sentence(f"{words}:", width)
+        for line in plan.needed[:BLOCKS_MAX]:
+            yield from sentence(line, width, indent=4)
+        if len(plan.needed) > BLOCKS_MAX:
+            yield from sentence(f"... and {len(plan.needed) - BLOCKS_MAX} more", width, indent=4)
 
 
 def _next(plan: Plan, width: int) -> Iterator[Line]:
