@@ -1,7 +1,7 @@
 """Edits of a YAML text by the places of what is edited: every other byte stays, comments as well.
 
 Pure: text in, text out. An edit is checked by reading the result with the strict reader: it holds exactly what
-was asked for, and every other document as it was; else there is no result (docs/architecture.md).
+was asked for, and every other document as it was; else there is no result (docs/decisions/0013-editor.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from slowsched.yaml_reader import read
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["holds", "spans", "without_documents"]
+__all__ = ["holds", "is_same", "spans", "without_documents"]
 
 _MODELINE = "# yaml-language-server:"
 
@@ -43,7 +43,7 @@ def holds(text: str, values: Sequence[Any]) -> bool:
     """Say whether a text is read without a problem as exactly these values."""
     documents, problems = read("edited.yaml", text.encode("utf-8", "surrogatepass"))
     found = [document.value for document in documents]
-    return not problems and len(found) == len(values) and all(map(_is_same, found, values))
+    return not problems and len(found) == len(values) and all(map(is_same, found, values))
 
 
 def spans(text: str) -> list[tuple[int, int]]:
@@ -71,12 +71,12 @@ def _head(text: str, parts: Sequence[tuple[int, int]]) -> list[str]:
     return lines
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Compare two JSON values without taking 1 for true or 1.0."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
+        return len(one) == len(other) and all(map(is_same, one, other))
     return bool(one == other)
