@@ -126,7 +126,7 @@ def _hidden(value: Any, places: Collection[str], pointer: str, *, inside: bool =
 
 
 def _forms(value: Any) -> Iterator[str]:
-    """Yield the ways in which a message writes a value: as it is, in quotes of Python, JSON and a URL."""
+    """Yield the ways in which a message writes a value: as it is, in quotes of Python, JSON and a URL, a line of it."""
     if value is None or isinstance(value, bool):
         return
     text = value if isinstance(value, str) else canonical.text(value)
@@ -137,8 +137,14 @@ def _forms(value: Any) -> Iterator[str]:
     from urllib.parse import quote, quote_plus  # noqa: PLC0415 - for tasks with something to hide only
 
     yield text.strip()
-    for quoted in (repr(text), ascii(text), json.dumps(text), json.dumps(text, ensure_ascii=False)):
-        yield quoted[1:-1]
+    for quoted in _quoted(text):
+        yield quoted
+        yield from _quoted(quoted)  # a message that quotes a message
     data = text.encode(errors="replace")
     yield from (quote(data), quote(data, safe=""), quote_plus(data))
     yield from text.splitlines()
+
+
+def _quoted(text: str) -> list[str]:
+    quotes = (repr(text), ascii(text), json.dumps(text), json.dumps(text, ensure_ascii=False))
+    return [quoted[1:-1] for quoted in quotes]
