@@ -52,7 +52,7 @@ def read_branch_plan(
     """
     main = tasks_at(base.tip)
     began = main if base.merge_base == base.tip else tasks_at(base.merge_base)
-    merged = merge(declared, digests_of(began), main)
+    merged = merge(declared, began, main)
 
     def comes_before(old: str, new: str) -> bool:
         return is_ancestor is None or is_ancestor(old, base.tip) or is_ancestor(old, new)
