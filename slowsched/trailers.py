@@ -140,5 +140,6 @@ def _unknown(name: str) -> str:
     flag = _FLAGS_ONLY.get(name.casefold())
     if flag is not None:
         return f"no commit can say that: it is for who applies, as {flag}"
-    known = ", ".join(TrailerName)
-    return f"there is no trailer {shown(name)}{did_you_mean(name, TrailerName, otherwise=f'there are {known}')}"
+    known = [each.value for each in TrailerName]
+    hint = did_you_mean(name, known, otherwise=f"there are {', '.join(known)}")
+    return f"there is no trailer {shown(name)}{hint}"
