@@ -24,6 +24,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 120  # of one step, on a busy machine
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+# As the runner looks for them: `::name` at the start of a line, `##[name]` anywhere in it.
+_NAMES = (
+    "add-mask|add-matcher|add-path|debug|echo|error|group|notice|save-state|set-env|set-output|stop-commands|warning"
+)
+_COMMAND = re.compile(rf"(?:^::|##\[)({_NAMES})\b")
 _OURS = ("GITHUB_", "INPUT_", "RUNNER_", "SLOWSCHED_", "AWS_", "GIT_", "ACTIONS_")
 
 
@@ -132,11 +137,12 @@ def _followed(log: str) -> Iterator[str]:
     """Yield the commands in the log of one step: not those that stop-commands shields, at most to the step's end."""
     token = None
     for line in map(str.strip, log.splitlines()):
+        command = _COMMAND.search(line)
         if token is not None:
             token = None if line == f"::{token}::" else token
-        elif line.startswith("::stop-commands::"):
+        elif command is not None and command[1] == "stop-commands":
             token = line.removeprefix("::stop-commands::")
-        elif line.startswith("::"):
+        elif command is not None:
             yield line
 
 

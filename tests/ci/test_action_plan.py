@@ -200,8 +200,8 @@ def test_the_reason_of_a_failure_is_one_word(clone, pull_request, github, files,
 
 
 def test_a_plan_that_comes_to_nothing_says_why(pull_request, github):
-    """A base that nobody knows: the error in the comment, escaped, in the summary, and as an annotation."""
-    told = pull_request.run(command="plan", base="origin/<b>@ada")
+    """A base that nobody knows: the error in the comment, escaped, and as an annotation; no command to the runner."""
+    told = pull_request.run(command="plan", base="origin/<b>@ada##[add-mask]x")
     assert (told.failed, told.outputs["failure_reason"], told.outputs["changes"]) == (True, "error", "")
     (body,) = github.bodies()
     assert "&#60;b&#62;&#64;ada" in body
@@ -210,11 +210,16 @@ def test_a_plan_that_comes_to_nothing_says_why(pull_request, github):
 
 
 def test_what_files_say_is_no_command_to_the_runner(clone, pull_request):
-    """An id that reads as a command stands in an annotation's text, and nowhere as a line of its own."""
-    clone.commit(bad=task_text('"::add-mask::coat\\n::error::forged"', due=PAST))
+    """An id that reads as a command, as the runner finds one anywhere in a line, is text in log and annotation."""
+    clone.commit(bad=task_text('"##[add-mask]50%0A::error::x"', due=PAST))
     told = pull_request.run(command="plan")
-    assert {line.split(" ")[0] for line in told.commands} == {"::error"}
-    assert not [line for line in told.commands if line.startswith("::error::forged")]
+    applied = pull_request.run(command="apply")
+    assert [line[:77] for line in told.commands] == [
+        "::error title=late,file=tasks/bad.yaml,line=1::##[add-mask]50%250A::error::x: "[:77]
+    ]
+    assert [line[:57] for line in applied.commands] == [
+        "::error ::##[add-mask]50%250A::error::x: late: it was due "[:57]
+    ]
 
 
 def test_without_a_comment_nobody_is_asked(clone, pull_request, github):
