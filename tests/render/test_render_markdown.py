@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from render_values import NASTY, PLANS, a_change, a_create, a_plan, a_problem
-from values import a_declared, a_place, a_row, a_source
+from values import a_declared, a_place, a_row, a_source, at
 
-from slowsched.model import ChangeKind, Field, Refusal, Unreadable
+from slowsched.model import Attribution, Base, ChangeKind, Field, Refusal, Unreadable
 from slowsched.render.harmless import harmless
-from slowsched.render.markdown import COMMENT_MAX, plan_markdown
+from slowsched.render.markdown import COMMENT_MAX, ROWS_OPEN, plan_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,7 @@ _TAGS = {
     *("h3", "p", "strong", "br", "blockquote", "ul", "li", "table", "thead", "tbody", "tr", "th", "td"),
     *("code", "pre", "details", "summary"),
 }
+GITHUB_MAX = 65_536
 _LIVE = re.compile(r"[@#]|GH-\d|://|www\.|:[a-z]+:", re.IGNORECASE)
 
 
@@ -111,7 +112,7 @@ def test_nothing_in_a_plan_is_markup(task_id: str, text: str, path: str) -> None
     assert _LIVE.findall(page.prose) == []
     assert [page.cells[1::4], page.cells[3::4]] == [
         [_seen(task_id)] * 3,
-        [_seen(f"{path}:1"), "tasks/sale.yaml:1", _seen(f"{path}:1")],
+        [_seen(f"{path}:1"), _seen(f"{path}:1"), "tasks/sale.yaml:1"],
     ]
     assert f"@@ create {harmless(task_id)} @@ tasks/sale.yaml:1" in page.block
 
@@ -129,7 +130,7 @@ def test_a_comment_is_never_too_long(count: int) -> None:
     rows = text.count("| <code>&#43;</code> create |")
     assert len(text) <= COMMENT_MAX
     assert len(text) > COMMENT_MAX // 2
-    assert (rows == count) or f"\nand {count - rows} more changes: <code>slowsched plan --env production</code>" in text
+    assert (rows == count) or f"\nand {count - rows} more changes: the full plan is the artifact" in text
     shown = re.search(r"Values before and after(?: of the first (\d+) changes)?</summary>", text)
     assert shown is None or int(shown[1] or count) == text.count("\n@@ create ")
 
@@ -151,3 +152,63 @@ def test_the_values_of_one_change_are_bounded() -> None:
         for number in range(2)
     ]
     assert plan_markdown(a_plan(*changes)).count("\n  ...\n") == 2
+
+
+# --- compared with a base --------------------------------------------------------------------------
+
+
+def test_what_this_change_does_stands_first_and_open() -> None:
+    """What others have done is folded, each group by itself, although it is due sooner; its cells are counted too."""
+    changes = [
+        a_create(a_declared(id=f"{each.value} {number}", due=at(f"2027-01-0{number}T00:00:00Z")), attribution=each)
+        for number in range(1, 4)
+        for each in Attribution
+    ]
+    base = Base(ref="origin/ma*in*", tip="1" * 40, merge_base="2" * 40)
+    plan = a_plan(*changes, base=base, speculative=True)
+    page = _Page(plan)
+    assert page.cells[1::4] == [f"{each.value} {number}" for each in Attribution for number in range(1, 4)]
+    text = plan_markdown(plan)
+    assert text.index("**By this change (3)**") < text.index("this-change 1") < text.index("<details>")
+    assert "<details><summary>Already on origin/ma&#42;in&#42;, not applied yet (3)</summary>\n\n| |" in text
+    assert "**Speculative: compared with origin/ma&#42;in&#42;, not with the rows.**\n" in text
+    assert page.tags <= _TAGS
+
+
+def test_what_stops_the_plan_and_deletes_stand_before_what_is_due_sooner() -> None:
+    """Late and in conflict, then deletes, then the rest, each by its due."""
+    late = a_change(ChangeKind.LATE, declared=a_declared(id="late", due=at("2027-05-01T00:00:00Z")))
+    gone = a_change(ChangeKind.DELETE, before=a_row(id="gone", due=at("2028-01-01T00:00:00Z")))
+    soon = a_create(a_declared(id="soon", due=at("2027-01-01T00:00:00Z")))
+    assert _Page(a_plan(soon, late, gone)).cells[1::4] == ["late", "gone", "soon"]
+
+
+@pytest.mark.parametrize("count", [ROWS_OPEN, ROWS_OPEN + 1])
+def test_a_long_table_is_folded(count: int) -> None:
+    """So many rows are open, the rest takes a click."""
+    text = plan_markdown(a_plan(*(a_create(a_declared(id=f"task {number}")) for number in range(count))))
+    assert ("<details><summary>1 more change</summary>" in text) == (count > ROWS_OPEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see 9fceb02d0ae598e95dc970b74767f19372d61af8", "9fceb02", "GH-12", "acme/shop#3", "a@b.example", "@acme/team"],
+)
+def test_what_github_would_link_is_code(text: str) -> None:
+    """A commit, an issue, an address and a team in a message are not made live."""
+    page = _Page(a_plan(a_change(ChangeKind.LATE, declared=a_declared(), message=text)))
+    assert text in page.cells[2]
+    assert text not in page.prose
+
+
+def test_five_thousand_changes_with_values() -> None:
+    """The size of a real large plan, whatever is in it, is under GitHub's limit in characters and in UTF-16 units."""
+    long = "Preis für alle Länder 🎉 " * 20
+    changes = [
+        a_change(ChangeKind.DELETE, before=a_row(id=f"{number} {long}"[:128], description=long))
+        for number in range(5000)
+    ]
+    text = plan_markdown(a_plan(*changes))
+    assert len(text) <= COMMENT_MAX
+    assert len(text.encode("utf-16-le")) // 2 < GITHUB_MAX
+    assert re.search(r"\nand \d+ more changes: the full plan is the artifact of this run", text)
