@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from ci.github_stand_in import StandIn, stand_in
-from ci.runner import Runner, installed
+from ci.runner import SLOWSCHED, Runner, installed
 from repositories import APPLY_SALE, PROJECT, task_text
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 CONFIG = "version: 1\nowner: acme/shop\n"
 PULL_REQUEST = {"pull_request": {"number": 7, "head": {"sha": "0123456789abcdef0123456789abcdef01234567"}}}
-SLOWSCHED = Path(sys.executable).with_name("slowsched")
 
 
 @dataclass(frozen=True, slots=True)

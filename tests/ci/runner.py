@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PROJECT = Path(__file__).resolve().parents[2]
+SLOWSCHED = Path(sys.executable).with_name("slowsched")
 LONGEST_SECONDS = 120  # of one step, on a busy machine
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from ci.github_stand_in import BOT
-from ci.runner import PROJECT
+from ci.runner import PROJECT, SLOWSCHED
 from repositories import task_text
 
 AHEAD = "2190-06-01T00:00:00Z"
@@ -174,6 +174,23 @@ def test_the_issue_is_opened_updated_left_alone_and_closed(drifting, github):
     assert github.bodies(BOT) == [
         "No drift any more, as of [run 4711](https://github.example/acme/shop/actions/runs/4711)."
     ]
+
+
+def test_the_tool_itself_finds_drift(clone, push, github):
+    """A row that no commit asked for opens the issue; put back, and it is closed."""
+    clean = push.run(command="drift")
+    clone.write("tasks/coat.yaml", task_text("coat", due=AHEAD))  # not committed
+    subprocess.run([SLOWSCHED, "-C", clone.root, "apply", "--yes"], check=True, capture_output=True)
+    drifted = push.run(command="drift")
+    (issue,) = github.issues
+    assert (issue["state"], "<code>coat</code>" in issue["body"]) == ("open", True)
+    clone.git("checkout", "tasks/coat.yaml")
+    subprocess.run([SLOWSCHED, "-C", clone.root, "apply", "--yes"], check=True, capture_output=True)
+    again = push.run(command="drift")
+    assert [(told.failed, told.outputs["failure_reason"]) for told in (clean, drifted, again)] == [
+        *((False, ""), (False, "drift"), (False, ""))
+    ]
+    assert issue["state"] == "closed"
 
 
 def test_drift_after_a_closed_issue_opens_another(drifting, github):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ci.runner import SLOWSCHED
 from emulators.parts import ACTIONLINT, is_ci, missing
 from repositories import PROJECT
 
@@ -36,7 +37,7 @@ PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 def copies(tmp_path_factory):
     """Write the workflows of `slowsched init --github`, and return their folder."""
     root = tmp_path_factory.mktemp("copies")
-    command = [Path(sys.executable).with_name("slowsched"), "init", root, "--github"]
+    command = [SLOWSCHED, "init", root, "--github"]
     subprocess.run(command, check=True, capture_output=True)
     return root
 
@@ -245,7 +246,7 @@ def test_init_leaves_workflows_that_are_there(copies, tmp_path):
     shutil.copytree(copies, tmp_path, dirs_exist_ok=True)
     plan = tmp_path / ".github" / "workflows" / "slowsched-plan.yml"
     plan.write_text("mine", encoding="utf-8")
-    command = [Path(sys.executable).with_name("slowsched"), "init", tmp_path, "--github"]
+    command = [SLOWSCHED, "init", tmp_path, "--github"]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)
     assert (plan.read_text(encoding="utf-8"), "exists   .github/workflows/slowsched-plan.yml" in ran.stdout) == (
         "mine",
