@@ -115,11 +115,12 @@ def without_a_file(plan: Plan) -> tuple[str, ...]:
 
 def _difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield what is different in the change of one task."""
-    if before is None or after is None:
-        if after is not None:
-            yield f"{after['kind']} is new, and was not approved"
-        elif before is not None:
-            yield f"{before.get('kind')} was approved, and there is nothing to change any more"
+    if after is None:
+        kind = None if before is None else before.get("kind")
+        yield f"{kind} was approved, and there is nothing to change any more"
+        return
+    if before is None:
+        yield f"{after['kind']} is new, and was not approved"
         return
     if before.get("kind") != after["kind"]:
         yield f"approved as {before.get('kind')}, now {after['kind']}"

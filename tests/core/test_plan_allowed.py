@@ -99,6 +99,21 @@ def test_a_trailer_that_is_not_understood_refuses_a_branch_only():
     ]
 
 
+def test_what_is_not_understood_allows_nothing():
+    """A line amid other text that would fit is told and has no effect, on numbers and on ids alike."""
+    stray = {"message": "it stands amid other text"}
+    running = planned(
+        [a_declared(id="a", **EDIT)],
+        [a_row(id="a", state=State.RUNNING)],
+        trailers=(_trailer("Supersede", "a", **stray),),
+    )
+    deleting = _gone(4, _trailer("Allow-Deletes", "4", **stray), _trailer("Allow-Deletes", "four", **stray))
+    assert (_kinds(running)["a"][0], [each.code for each in deleting.refused]) == (
+        ChangeKind.CONFLICT,
+        ["too-many-deletes"],
+    )
+
+
 # --- deletes, protected and running tasks ----------------------------------------------------------
 
 

@@ -123,10 +123,8 @@ def test_a_trailer_that_is_not_understood(line, message):
 
 def test_what_a_trailer_is_about():
     """The id of a task where it names one; a number and what is not understood name none."""
-    found = read_message(
-        COMMIT,
-        "A subject\n\nSlowsched-Late: some task id run\nSlowsched-Supersede: b\nSlowsched-Allow-Deletes: 1\nSlowsched-X: c",
-    )
+    lines = ("Late: some task id run", "Supersede: b", "Allow-Deletes: 1", "X: c")
+    found = read_message(COMMIT, "A subject\n\n" + "\n".join(f"Slowsched-{line}" for line in lines))
     assert [task_of(each) for each in found] == ["some task id", "b", None, None]
     assert late_of(found[0]) == ("some task id", LateChoice.RUN)
 
