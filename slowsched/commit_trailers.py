@@ -32,7 +32,7 @@ def trailers_since(
     Raises:
         GitError: git cannot answer.
     """
-    if commit is None:
+    if commit is None or (commit == applied and base is None):  # nothing new: git need not be asked
         return ()
     said = git.messages(root, *_range(root, commit, applied, base), _LINES)
     reverted = {each for _, message in said for named in reverted_by(message) for each in git.merged_by(root, named)}
