@@ -91,6 +91,7 @@ def _document(task: Task, defaults: Defaults, environment: str) -> dict[str, Any
     document = canonical.task_document(task)
     document["due"] = _local_due(task) or document["due"]
     document["environments"] = [environment]
+    document.pop("sensitive", None)  # the schema of the action says it
     if task.retry == defaults.retry:
         del document["retry"]
     if task.timeout == defaults.timeout:

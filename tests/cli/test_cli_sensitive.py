@@ -143,3 +143,28 @@ def test_a_delete_shows_no_secret(marked, declare, quiet):
     for form in ("text", "json", "markdown"):
         ran = quiet("plan", "--format", form)
         assert ran.status == 0
+
+
+def test_an_import_writes_the_value_and_no_mark(marked, declare, run):
+    """A file has the payload in clear, and its schema the mark: import, then plan, is no change."""
+    path = declare("a", payload={"token": OLD})
+    assert run("apply", "--yes").status == 0
+    path.unlink()
+    assert run("import").status == 0
+    assert OLD in "".join(file.read_text() for file in (marked / "tasks").rglob("*.*") if file.is_file())
+    assert run("plan", "--detailed-exitcode").status == 0
+
+
+def test_marking_a_field_is_a_change_of_the_policy(marked, declare, quiet, run):
+    """A field that is marked later is masked in the very plan that marks it, and nothing runs again."""
+    (marked / "schemas/actions/NOTE.schema.json").write_text('{"type": "object"}')
+    declare("a", payload={"token": OLD})
+    assert run("apply", "--yes").status == 0
+    (marked / "schemas/actions/NOTE.schema.json").write_text(json.dumps(SCHEMA))
+    (change,) = quiet("plan", "--format", "json").document["changes"]
+    assert (change["kind"], change["notes"]) == ("update", ["policy-only"])
+    assert change["fields"] == [{"pointer": "$.sensitive", "before": None, "after": ["$.payload.token"]}]
+    quiet("plan")
+    quiet("plan", "--format", "markdown")
+    assert quiet("apply", "--yes").status == 0
+    assert OLD not in run("show", "a").stdout
