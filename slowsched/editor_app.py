@@ -39,15 +39,15 @@ def editor_app(
     editor: Editor,
     *,
     plan: Callable[[], Mapping[str, Any]],
-    described: Mapping[str, Any],
+    described: Callable[[], Mapping[str, Any]],
     hosts: Collection[str] | None,
     token: str | None = None,
 ) -> ASGIApp:
-    """Make the application; `plan` reads the plan as JSON, `hosts` are the `Host`s that it answers to, with their port.
+    """Make the application; `plan` reads the plan as JSON, `described` the OpenAPI description.
 
-    `hosts` None stands for all, where it listens on every address: the token alone tells who is who there.
-
-    With a token every request must carry it, as `Authorization: Bearer TOKEN`.
+    `hosts` are the `Host`s that it answers to, with their port. None stands for all, where it listens on every
+    address: the token alone tells who is who there. With a token every request must carry it, as
+    `Authorization: Bearer TOKEN`.
     """
     endpoints = _Endpoints(editor, plan, described)
     app = Starlette(
@@ -72,7 +72,9 @@ def editor_app(
 class _Endpoints:
     """One method an operation; whatever reads or writes files runs beside the loop."""
 
-    def __init__(self, editor: Editor, plan: Callable[[], Mapping[str, Any]], described: Mapping[str, Any]) -> None:
+    def __init__(
+        self, editor: Editor, plan: Callable[[], Mapping[str, Any]], described: Callable[[], Mapping[str, Any]]
+    ) -> None:
         self._editor = editor
         self._plan = plan
         self._described = described
@@ -109,7 +111,7 @@ class _Endpoints:
         return JSONResponse(await run_in_threadpool(self._plan))
 
     async def description(self, _request: Request) -> Response:
-        return JSONResponse(self._described)
+        return JSONResponse(await run_in_threadpool(self._described))
 
 
 async def _body(request: Request) -> bytes:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["BODY_BYTES_MAX", "description"]
 
 BODY_BYTES_MAX = 1024 * 1024  # of a request, as of a task file
 
 
-def description(task_schema: dict[str, Any], *, version: str, token: bool) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 description; `task_schema` is slowsched's own, `token` says whether one is asked for."""
+def description(task_schema: dict[str, Any], *, actions: Iterable[str], version: str, token: bool) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description; `token` says whether one is asked for.
+
+    `task_schema` is slowsched's own; `actions` are those that exist in the repository.
+    """
+    task = _embedded(task_schema)
+    task["properties"]["action"]["enum"] = sorted(actions)
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "slowsched editor", "version": version, "description": _ABOUT},
@@ -19,7 +27,7 @@ def description(task_schema: dict[str, Any], *, version: str, token: bool) -> di
             "/tasks/{id}": {"parameters": [_ID], "get": _find(), "delete": _delete()},
             "/plan": {"get": _plan()},
         },
-        "components": {"schemas": {"Task": _embedded(task_schema), "Problem": _PROBLEM, "Refused": _REFUSED}},
+        "components": {"schemas": {"Task": task, "Problem": _PROBLEM, "Refused": _REFUSED}},
     }
     if token:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}

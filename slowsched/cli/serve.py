@@ -19,6 +19,7 @@ from slowsched.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import FrameType
 
     from slowsched.cli.settings import Settings
     from slowsched.config import Config
@@ -36,8 +37,7 @@ _EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - only compared with
 @command(
     "serve",
     examples=[
-        ("the editor on this machine", "slowsched serve"),
-        ("all tasks", "curl http://localhost:8080/tasks"),
+        ("on this machine: then `curl http://localhost:8080/tasks`", "slowsched serve"),
         ("on another port, with the plan of production", "slowsched serve --port 9000 --env production"),
     ],
 )
@@ -66,11 +66,11 @@ def serve_command(settings: Settings, port: int, host: str) -> Status:
         token = None if is_loopback(host) else os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(_TOKEN_BYTES)
         app = _app(settings, config, host=_written(host), port=bound, token=token)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-        emit(f"http://{_written(host)}:{bound}")
-        if token is not None and not os.environ.get(TOKEN_VARIABLE):
-            note(settings, f"Authorization: Bearer {token}")
-        note(settings, f"Serving the task files of {config.owner} in {config.root}; Ctrl-C ends it.")
-        with _ended_by_signals():
+        with _ended_by_signals(server):
+            emit(f"http://{_written(host)}:{bound}")
+            if token is not None and not os.environ.get(TOKEN_VARIABLE):
+                note(settings, f"Authorization: Bearer {token}")
+            note(settings, f"Serving the task files of {config.owner} in {config.root}; Ctrl-C ends it.")
             server.run(sockets=[listening])
     return Status.DONE
 
@@ -86,7 +86,12 @@ def _app(settings: Settings, config: Config, *, host: str, port: int, token: str
 
     drafts = Drafts(config)
     editor = Editor(config, lambda document, path: drafts.text(dict(document), path))
-    described = description(json.loads(schema_text("task")), version=__version__, token=token is not None)
+    task_schema = json.loads(schema_text("task"))
+
+    def described() -> Mapping[str, Any]:
+        actions = drafts.action_schemas()
+        return description(task_schema, actions=actions, version=__version__, token=token is not None)
+
     names = (*LOOPBACK, host)
     hosts = None if host in _EVERYWHERE else {f"{name}:{port}" for name in names} | {*(names if port == _HTTP else ())}
     return editor_app(editor, plan=lambda: _plan(settings, config), described=described, hosts=hosts, token=token)
@@ -138,9 +143,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Take the signal that uvicorn sends again after it has ended, by which the process would die."""
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+def _ended_by_signals(server: Any) -> Iterator[None]:
+    """End the server at a signal, before uvicorn listens for it as well, and when it sends it again at its end."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -313,7 +313,7 @@ async def asked(app, **headers):
 )
 def test_with_a_token_each_request_must_carry_it(hosts, headers, status):
     """Without the token, or with another, nothing is answered; a foreign Host or Origin is refused all the same."""
-    app = editor_app(None, plan=dict, described={}, hosts=hosts, token="secret")
+    app = editor_app(None, plan=dict, described=dict, hosts=hosts, token="secret")
     assert asyncio.run(asked(app, **headers)) == status
 
 
@@ -389,6 +389,27 @@ def test_a_port_that_is_taken_is_said(server, shop):
     assert second.returncode == 1
     assert "cannot listen on 127.0.0.1" in said
     assert "choose another with --port" in said
+
+
+def test_without_its_extra_it_says_what_to_install(shop, tmp_path):
+    """Where uvicorn is not installed, serve ends with status 1 and the line to type."""
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "uvicorn.py").write_text("raise ImportError")
+    with start_process("serve", cwd=shop, env={"PYTHONPATH": str(tmp_path / "without")}) as process:
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, "pip install 'slowsched[serve]'" in said) == (1, True)
+
+
+def test_sigterm_ends_it_in_order(shop):
+    """A service manager's signal ends it with status 0, as Ctrl-C does, however early it comes."""
+    process = start_process("serve", "--port", "0", cwd=shop)
+    try:
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
 
 
 def test_the_description_is_kept(server, tmp_path):
