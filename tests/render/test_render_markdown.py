@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from markdown_it import MarkdownIt
 from render_values import NASTY, PLANS, a_change, a_create, a_plan, a_problem
 from values import a_declared, a_place, a_row, a_source, at
 
-from slowsched.model import Attribution, Base, ChangeKind, Field, Refusal, Unreadable
+from slowsched.model import Attribution, Base, Behind, BehindKind, ChangeKind, Field, Refusal, Trailer, Unreadable
 from slowsched.render.harmless import harmless
 from slowsched.render.markdown import COMMENT_MAX, ROWS_OPEN, plan_markdown
 
@@ -106,7 +107,13 @@ def test_nothing_in_a_plan_is_markup(task_id: str, text: str, path: str) -> None
         refused=(Refusal(code=text, message=text),),
         problems=(a_problem(path=path, message=text),),
         unreadable=(Unreadable(id=task_id, reason=text),),
+        base=Base(ref=text, tip=text, merge_base=text),
+        behind=(Behind(id=task_id, kind=BehindKind.ADDED),),
+        speculative=True,
+        trailers=(Trailer(name="Slowsched-Late", value=text, commit="1" * 40, message=text),),
+        needed=(f"Slowsched-Late: {task_id}",),
     )
+    plan = replace(plan, changes=[replace(each, attribution=Attribution.THIS_CHANGE) for each in plan.changes])
     page = _Page(plan)
     assert page.tags <= _TAGS
     assert _LIVE.findall(page.prose) == []
@@ -152,6 +159,25 @@ def test_the_values_of_one_change_are_bounded() -> None:
         for number in range(2)
     ]
     assert plan_markdown(a_plan(*changes)).count("\n  ...\n") == 2
+
+
+def test_all_lists_at_once_leave_room() -> None:
+    """Six lists without an end, and 5,000 changes: still one comment, and every list counts what it leaves out."""
+    text = "y" * 500
+    number = range(1000)
+    plan = a_plan(
+        *(a_create(a_declared(id=f"task {each}"), attribution=Attribution.DRIFT) for each in range(5000)),
+        refused=tuple(Refusal(code="protected", message=text) for _ in number),
+        unreadable=tuple(Unreadable(id=f"row {each}", reason=text) for each in number),
+        base=Base(ref="main", tip="1" * 40, merge_base="1" * 40),
+        behind=tuple(Behind(id=f"{each} {text}", kind=BehindKind.CHANGED) for each in number),
+        trailers=tuple(Trailer(name="Slowsched-Late", value=text, commit="1" * 40) for _ in number),
+        needed=tuple(f"Slowsched-Late: {each} {text}" for each in number),
+    )
+    page, markdown = _Page(plan), plan_markdown(plan)
+    assert len(markdown) <= COMMENT_MAX
+    assert len(re.findall(r"^> - and \d+ more$", markdown, re.MULTILINE)) == 5
+    assert len(page.cells) > 4 * ROWS_OPEN
 
 
 # --- compared with a base --------------------------------------------------------------------------
