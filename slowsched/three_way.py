@@ -79,15 +79,15 @@ def _merged(mine: Declared | None, began: Declared | None, other: Declared | Non
 
 def _three(mine: Any, began: Any, other: Any) -> Any:
     """Merge one value of a task; values by name are merged one by one, lists as a whole."""
-    if _same(mine, began):
-        return other
-    if _same(other, began):
-        return mine
     if is_dataclass(mine) and not isinstance(mine, type):
         names = [each.name for each in fields(mine)]
         return replace(
             mine, **{name: _three(*(getattr(each, name) for each in (mine, began, other))) for name in names}
         )
+    if _same(mine, began):
+        return other
+    if _same(other, began):
+        return mine
     if isinstance(mine, Mapping) and isinstance(began, Mapping) and isinstance(other, Mapping):
         names = [*mine, *(name for name in other if name not in mine)]
         merged = {name: _three(*(each.get(name, _ABSENT) for each in (mine, began, other))) for name in names}
