@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from slowsched.errors import GitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 __all__ = [
     "commit",
+    "compared",
     "files_of",
     "ignored",
     "is_ancestor",
@@ -178,12 +179,31 @@ def _is_known(root: Path, commit: str) -> bool:
     return not commit.startswith("-") and _git(root, "cat-file", "-e", f"{commit}^{{commit}}")[0] == _YES
 
 
+def compared(root: Path, commit: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the files that stand in the work tree as a commit has them, and those that do not, from the root.
+
+    Files that git does not know are in neither. In a work tree with links, or with files that git was told not to
+    look at, none count as the same: what they lead to, or hold, is not known.
+
+    Raises:
+        GitError: git cannot answer.
+    """
+    ways = ("--no-renames", "--no-ext-diff", "--ignore-submodules=all", "--relative")
+    different = frozenset(_ask(root, "diff", "--name-only", "-z", *ways, commit, "--", ".").split("\0")) - {""}
+    entries = [each.partition("\t") for each in _ask(root, "ls-files", "-z", "-s", "-v", "--", ".").split("\0") if each]
+    if any(not about.startswith("H 100") for about, _, _ in entries):
+        return frozenset(), different
+    return frozenset(path for _, _, path in entries) - different, different
+
+
 @contextmanager
-def files_of(root: Path, commit: str, choose: Callable[[Path], Sequence[str]]) -> Iterator[Path]:
+def files_of(
+    root: Path, commit: str, choose: Callable[[Path], Sequence[str]], without: Collection[str] = ()
+) -> Iterator[Path]:
     """Give a folder with files of a commit as they were at `root`, out of git's objects; the work tree is not touched.
 
     `choose` is asked, with the folder, which paths below the root are wanted, until it names no more; each is a
-    file or everything below a folder. What the commit does not have is left out.
+    file or everything below a folder. What the commit does not have is left out, and so are the paths in `without`.
 
     Raises:
         GitError: git cannot give them.
@@ -205,7 +225,8 @@ def files_of(root: Path, commit: str, choose: Callable[[Path], Sequence[str]]) -
             while paths := sorted({*choose(files)} - taken):
                 taken.update(paths)
                 listed = _ask(files, "ls-files", "-z", "--cached", "--", *map(_literal, paths), more=there)
-                _ask(files, "checkout-index", "-z", "--stdin", "--force", more=there, given=listed)
+                chosen = [path for path in listed.split("\0") if path and path not in without]
+                _ask(files, "checkout-index", "-z", "--stdin", "--force", more=there, given="\0".join(chosen))
         yield files
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -105,13 +105,16 @@ def _read(
 
         found = find_base(config.root, base)
 
+        here = list(scan)
+
+        @cache
         def at(commit: str) -> Sequence[Declared]:
-            return tasks_at(config.root, commit, settings.environment)
+            return tasks_at(config.root, commit, settings.environment, here)
 
         common["trailers"] = partial(trailers_since, config.root, commit, base=found)
         if not offline:
-            return read_branch_plan(backend, scan, base=found, tasks_at=at, **common)
-        plan = read_branch_plan(standing_in(backend, at(found.tip)), scan, base=found, tasks_at=at, **common)
+            return read_branch_plan(backend, here, base=found, tasks_at=at, **common)
+        plan = read_branch_plan(standing_in(backend, at(found.tip)), here, base=found, tasks_at=at, **common)
         return replace(plan, speculative=True)
 
 
