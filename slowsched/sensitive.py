@@ -22,6 +22,7 @@ __all__ = [
     "MASK",
     "below",
     "change_places",
+    "merged_places",
     "message_mask",
     "row_digests",
     "row_mask",
@@ -76,6 +77,21 @@ def change_places(change: Change) -> frozenset[str]:
     before = () if change.before is None else change.before.task.sensitive
     after = () if change.declared is None else change.declared.task.sensitive
     return frozenset((*before, *after))
+
+
+def merged_places(mine: Task, began: Task, other: Task, payload: Any) -> tuple[str, ...]:
+    """Return what is sensitive in the payload that two edits of a task come to: each mark is merged by itself."""
+    own, base, their = ({*task.sensitive} for task in (mine, began, other))
+    marks = (own & their) | (own - base) | (their - base)
+    return tuple(sorted(marks.intersection(_pointers(payload, ROOT)))) if marks else ()
+
+
+def _pointers(value: Any, pointer: str) -> Iterator[str]:
+    """Yield the pointer to a value, and to all that is in it."""
+    yield pointer
+    parts = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for part in parts:
+        yield from _pointers(value[part], below(pointer, part))
 
 
 # --- in what others say ----------------------------------------------------------------------------

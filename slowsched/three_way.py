@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from slowsched import canonical
 from slowsched.model import Attribution, Behind, BehindKind
+from slowsched.sensitive import merged_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +75,9 @@ def _merged(mine: Declared | None, began: Declared | None, other: Declared | Non
     if mine is None or began is None or other is None or their == _digest(began):
         return mine
     own_grace = mine.own_grace if mine.own_grace != began.own_grace else other.own_grace
-    return replace(mine, task=_three(mine.task, began.task, other.task), own_grace=own_grace)
+    task = _three(mine.task, began.task, other.task)
+    task = replace(task, sensitive=merged_places(mine.task, began.task, other.task, task.payload))
+    return replace(mine, task=task, own_grace=own_grace)
 
 
 def _three(mine: Any, began: Any, other: Any) -> Any:

@@ -28,6 +28,7 @@ from slowsched.render.text_rows import row_text
 from slowsched.sensitive import MASK, message_mask, shown_digests, shown_document, without_values
 from slowsched.store.codec import decode_row, encode_row
 from slowsched.task_file import Rules, declare
+from slowsched.three_way import merge
 from slowsched.yaml_reader import locate
 from slowsched.zones import PackagedZones
 
@@ -130,6 +131,25 @@ def test_the_tasks_of_a_change_are_masked_by_the_marks_of_both(marked):
     row = a_row(payload={"token": "x"}, sensitive=marked[0])
     (change,) = plan_shape(_plan([a_declared(payload={"token": "y"}, sensitive=marked[1])], [row]))["changes"]
     assert [change[side]["payload"] for side in ("before", "after")] == [{"token": MASK}] * 2
+
+
+@pytest.mark.parametrize(
+    ("mine", "began", "other", "expected"),
+    [
+        ({"a": 1}, {}, {"b": 2}, ["a", "b"]),
+        ({"a": 1, "b": 1}, {"a": 1}, {"a": 1, "c": 1}, ["a", "b", "c"]),
+        ({"n": 1}, {"a": 1}, {"a": 1, "b": 1}, ["b"]),
+    ],
+)
+def test_marks_of_two_edits_are_merged_one_by_one(mine, began, other, expected):
+    """What either side has added stays masked, and what one has removed leaves no mark: as after the real merge."""
+
+    def declared(payload):
+        marks = tuple(f"$.payload.{key}" for key in sorted(payload) if key != "n")
+        return a_declared(id="one", payload=payload, sensitive=marks)
+
+    (merged,) = merge([declared(mine)], [declared(began)], [declared(other)]).declared
+    assert merged.task.sensitive == tuple(f"$.payload.{key}" for key in expected)
 
 
 # --- in what actions say ---------------------------------------------------------------------------

@@ -191,8 +191,8 @@ FAULTS = {
     ),
     "a task is merged as a whole": (
         "three_way",
-        "task=_three(mine.task, began.task, other.task)",
-        "task=mine.task",
+        "task = _three(mine.task, began.task, other.task)",
+        "task = mine.task",
         [THREE_WAY],
     ),
     "a squashed change is the branch's": (
