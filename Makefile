@@ -9,7 +9,7 @@ BENCH := $(VENV)/.ready-for-benchmarks
 EMULATORS := .emulators/.ready
 
 # The pure core, whose branches are covered to the last (docs/architecture.md).
-CORE := slowsched/errors.py,slowsched/model.py,slowsched/reports.py,slowsched/diagnosis.py,slowsched/wording.py,slowsched/timing.py,slowsched/canonical.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/plan.py,slowsched/render/*
+CORE := slowsched/errors.py,slowsched/model.py,slowsched/reports.py,slowsched/diagnosis.py,slowsched/wording.py,slowsched/timing.py,slowsched/canonical.py,slowsched/sensitive.py,slowsched/schema_places.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/trailers.py,slowsched/limits.py,slowsched/plan.py,slowsched/three_way.py,slowsched/render/*
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-aws test check format format-check lint types coverage bench dist emulators zip clean

@@ -7,7 +7,7 @@ locked, stale) writes nothing, the timer included.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from slowsched.backend import Backend
-    from slowsched.model import Declared, OwnerControl
+    from slowsched.model import Declared, OwnerControl, Trailer
 
 __all__ = ["ApplyRequest", "apply"]
 
@@ -49,8 +49,10 @@ class ApplyRequest:
     """What an apply is asked to do, and by whom.
 
     `expect` is the digest of the plan that was approved. `is_ancestor(old, new)` answers from git
-    whether commit `old` is `new` or came before it. `stop` is asked between writes; `on_plan` is shown
-    the plan before the first write; `on_progress` is told how many changes of how many are done.
+    whether commit `old` is `new` or came before it; `trailers(applied)` what the commits allow that come
+    after the one applied last. `difference` says how a plan is another than the approved one. `stop` is
+    asked between writes; `on_plan` is shown the plan before the first write; `on_progress` is told how many
+    changes of how many are done.
     """
 
     commit: str | None = None
@@ -60,6 +62,8 @@ class ApplyRequest:
     lock_timeout: timedelta = timedelta(0)
     holder: Holder = field(default_factory=lambda: Holder(name="unknown"))
     is_ancestor: Callable[[str, str], bool] = lambda _old, _new: True
+    trailers: Callable[[str | None], Sequence[Trailer]] = lambda _applied: ()
+    difference: Callable[[Plan], Sequence[str]] = lambda _plan: ()
     stop: Callable[[], bool] = never
     on_plan: Callable[[Plan], None] = lambda _plan: None
     on_progress: Callable[[int, int], None] = lambda _done, _all: None
@@ -90,7 +94,8 @@ def apply(backend: Backend, declared: Sequence[Declared], request: ApplyRequest)
         before = _take(lock, request)
         try:
             _guard_order(before, request)
-            plan = read_plan(backend, declared, commit=request.commit, options=request.options)
+            options = replace(request.options, trailers=tuple(request.trailers(before.applied)))
+            plan = read_plan(backend, declared, commit=request.commit, options=options)
             request.on_plan(plan)
             _guard_plan(plan, request)
             return _carry_out(backend, lock, plan, request)
@@ -136,7 +141,8 @@ def _guard_plan(plan: Plan, request: ApplyRequest) -> None:
         raise ProblemsError(plan.problems)
     if request.expect is not None and request.expect != plan.digest:
         message = f"the plan is {plan.digest[:12]} now, not {request.expect[:12]}: look at the plan again"
-        raise _RefusedError(ApplyStatus.STALE, (Refusal(code="stale", message=message),), plan.digest)
+        refusals = [Refusal(code="stale", message=each) for each in (message, *request.difference(plan))]
+        raise _RefusedError(ApplyStatus.STALE, tuple(refusals), plan.digest)
     if plan.refused:
         raise _RefusedError(ApplyStatus.REFUSED, plan.refused, plan.digest)
 

@@ -115,6 +115,7 @@ def task_digest(task: Task) -> str:
             retry.attempts,
             duration_text(retry.backoff),
             duration_text(retry.max_backoff),
+            *(("sensitive", task.sensitive) if task.sensitive else ()),
         ]
     )
 
@@ -151,6 +152,8 @@ def _policy_document(task: Task) -> dict[str, Any]:
         document["timezone"] = task.timezone
     if task.protect:
         document["protect"] = True
+    if task.sensitive:
+        document["sensitive"] = list(task.sensitive)
     return document
 
 
@@ -179,6 +182,7 @@ def task_from_document(document: Mapping[str, Any]) -> Task:
         labels=document.get("labels", {}),
         timezone=document.get("timezone"),
         protect=document.get("protect", False),
+        sensitive=tuple(document.get("sensitive", ())),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from slowsched.diagnosis import Finding
     from slowsched.model import Control, Row, Summary, Unreadable
 
-__all__ = ["IDS_NAMED", "Live", "Pace", "Rows", "check_live", "named"]
+__all__ = ["IDS_NAMED", "Live", "Pace", "Rows", "check_live", "check_timer", "named"]
 
 IDS_NAMED = 5  # of many: enough to begin with, the rest is in `slowsched list`
 OVERDUE_SLACK = timedelta(minutes=3)  # beyond lead and delivery: what docs/architecture.md allows without a fault
@@ -71,7 +71,7 @@ def check_live(live: Live) -> Iterator[Finding]:
         yield from _rows(live, live.rows)
     if not isinstance(live.control, Unknown):
         yield _pause(live, live.control)
-    yield _timer(live)
+    yield check_timer(live)
 
 
 def named(ids: Sequence[str]) -> str:
@@ -155,7 +155,7 @@ def _pause(live: Live, control: Control) -> Finding:
 # --- the timer -------------------------------------------------------------------------------------
 
 
-def _timer(live: Live) -> Finding:
+def check_timer(live: Live) -> Finding:
     """Hold the timer against the earliest wake, as the arm protocol would set it (docs/architecture.md)."""
     if isinstance(live.armed, Unknown):
         return cannot_tell("timer-moment", "timer", live.armed)

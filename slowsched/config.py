@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from slowsched.resources import schema_text
 from slowsched.source_text import read_bytes
 from slowsched.task_file import DEFAULTS, Defaults, Violation, read_defaults
 from slowsched.timer.settings import TimerSettings
+from slowsched.timing import parse_duration
 from slowsched.wording import did_you_mean, problem, shown
 from slowsched.yaml_reader import locate, read
 
@@ -61,6 +63,7 @@ class Config:
     defaults: Defaults = DEFAULTS
     max_deletes: int = 50
     max_delete_percent: int = 30
+    imminent: timedelta = timedelta(0)
 
     def environment(self, name: str) -> Environment:
         """Return the environment of that name.
@@ -152,6 +155,7 @@ def _problems(root: Path, document: Document) -> Iterator[Problem]:
 def _breaches(root: Path, value: dict[str, Any]) -> list[Violation]:
     found: list[Violation] = []
     read_defaults(_mapping(value, "defaults"), found, "defaults")
+    found.extend(_limit_breaches(_mapping(value, "limits").get("imminent")))
     for way, path in _paths(value):
         if not isinstance(path, str):
             continue  # the schema says so
@@ -159,6 +163,14 @@ def _breaches(root: Path, value: dict[str, Any]) -> list[Violation]:
             message = f"{shown(path)} must be a path below the folder of {CONFIG_NAME}: nothing else is read or written"
             found.append(Violation(way=way, code="outside-root", message=message))
     return found
+
+
+def _limit_breaches(imminent: Any) -> Iterator[Violation]:
+    """Yield what is wrong with a duration; what is none at all the schema tells."""
+    try:
+        parse_duration(imminent if isinstance(imminent, str) else "0s")
+    except ValueError as error:
+        yield Violation(way=("limits", "imminent"), code="bad-duration", message=str(error))
 
 
 def _mapping(value: dict[str, Any], key: str) -> dict[str, Any]:
@@ -188,4 +200,7 @@ def _config(root: Path, value: dict[str, Any]) -> Config:
         timer = {"timer": TimerSettings(**settings["timer"])} if "timer" in settings else {}
         environments[name] = Environment(name=name, **settings | timer)
     defaults = read_defaults(value.get("defaults", {}), [])
-    return Config(root=root, environments=environments, defaults=defaults, **value.get("limits", {}), **given)
+    limits = dict(value.get("limits", {}))
+    if "imminent" in limits:
+        limits["imminent"] = parse_duration(limits["imminent"])
+    return Config(root=root, environments=environments, defaults=defaults, **limits, **given)

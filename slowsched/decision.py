@@ -7,15 +7,16 @@ blocks itself, never the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slowsched import canonical, lifecycle
 from slowsched.model import Change, ChangeKind, Declared, Field, LateChoice, Place, Row, State, Unreadable
+from slowsched.sensitive import below, without_values
 from slowsched.timing import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
 
     from slowsched.lifecycle import Applier
@@ -30,7 +31,12 @@ class Allowance:
     """What a person allows: what becomes of late tasks, and which running tasks may be superseded."""
 
     late: LateChoice | None = None
+    late_of: Mapping[str, LateChoice] = field(default_factory=dict)
     supersede: frozenset[str] = frozenset()
+
+    def late_choice(self, task_id: str) -> LateChoice | None:
+        """Return what becomes of this task if it is late: the word on it, else the word on all."""
+        return self.late_of.get(task_id, self.late)
 
 
 def decide(declared: Declared | None, row: Row | Unreadable | None, by: Applier, allowance: Allowance) -> Change | None:
@@ -58,7 +64,7 @@ def _entered(declared: Declared, tombstone: Row | None, by: Applier, allowance: 
     def make(late: LateChoice | None) -> Row:
         return lifecycle.create(declared, by, tombstone, late)
 
-    return _scheduled(ChangeKind.CREATE, declared, tombstone, by, allowance.late, make=make)
+    return _scheduled(ChangeKind.CREATE, declared, tombstone, by, allowance, make=make)
 
 
 def _differing(declared: Declared, row: Row, by: Applier, allowance: Allowance) -> Change | None:
@@ -81,7 +87,7 @@ def _differing(declared: Declared, row: Row, by: Applier, allowance: Allowance) 
         return lifecycle.edit(row, declared, by, late)
 
     notes = _UPDATE_NOTES.get(row.state, ())
-    return _scheduled(ChangeKind.UPDATE, declared, row, by, allowance.late, make=make, notes=notes)
+    return _scheduled(ChangeKind.UPDATE, declared, row, by, allowance, make=make, notes=notes)
 
 
 def _scheduled(
@@ -89,7 +95,7 @@ def _scheduled(
     declared: Declared,
     row: Row | None,
     by: Applier,
-    choice: LateChoice | None,
+    allowance: Allowance,
     *,
     make: Callable[[LateChoice | None], Row],
     notes: tuple[str, ...] = (),
@@ -98,6 +104,7 @@ def _scheduled(
     due = declared.task.due
     late: LateChoice | None = None
     if due < by.now and not _covered(declared, by.soonest):
+        choice = allowance.late_choice(declared.task.id)
         if choice is None:
             return _of_file(ChangeKind.LATE, declared, row, message=_late_message(due))
         late = choice
@@ -186,16 +193,33 @@ def _of_row(
 def _fields(row: Row, declared: Declared) -> tuple[Field, ...]:
     before = canonical.task_document(row.task)
     after = canonical.task_document(declared.task)
-    return tuple(_differences((), before, after))
+    return tuple(_differences("$", before, after, {*row.task.sensitive, *declared.task.sensitive}))
 
 
-def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Field]:
-    """Go down into mappings; lists and scalars are compared as a whole, a key that is absent is not null."""
-    if isinstance(before, dict) and isinstance(after, dict):
+def _differences(pointer: str, before: Any, after: Any, hidden: Collection[str]) -> Iterator[Field]:
+    """Go down into mappings; lists and scalars are compared as a whole, a key that is absent is not null.
+
+    What is `hidden` is compared, and masked on both sides, whichever of them marks it.
+    """
+    if isinstance(before, dict) and isinstance(after, dict) and pointer not in hidden:
         for key in sorted(before.keys() | after.keys()):
+            inner = below(pointer, key)
             if key in before and key in after:
-                yield from _differences((*path, key), before[key], after[key])
+                yield from _differences(inner, before[key], after[key], hidden)
+            elif key in before:
+                yield _field(inner, hidden, before=before[key])
             else:
-                yield Field(pointer=canonical.pointer((*path, key)), before=before.get(key), after=after.get(key))
+                yield _field(inner, hidden, after=after[key])
     elif canonical.text(before) != canonical.text(after):
-        yield Field(pointer=canonical.pointer(path), before=before, after=after)
+        yield _field(pointer, hidden, before=before, after=after)
+
+
+def _field(pointer: str, hidden: Collection[str], **sides: Any) -> Field:
+    """Make a field of the sides that there are."""
+    masked = {side: without_values(value, hidden, pointer) for side, value in sides.items()} if hidden else sides
+    return Field(
+        pointer=pointer,
+        before=masked.get("before"),
+        after=masked.get("after"),
+        sensitive=bool(hidden) and masked != sides,
+    )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from slowsched import canonical
 from slowsched.errors import PermanentError, UsageError
 from slowsched.model import Outcome, OutcomeKind
+from slowsched.sensitive import message_mask
 from slowsched.timing import rfc3339
 
 if TYPE_CHECKING:
@@ -150,10 +151,17 @@ class _OverrunError(Exception):
     """A coroutine was cancelled because its time was over."""
 
 
-def run_attempt(function: Action, payload: Any, attempt: Attempt, timeout: timedelta) -> Outcome:
+def run_attempt(
+    function: Action,
+    payload: Any,
+    attempt: Attempt,
+    timeout: timedelta,
+    mask: Callable[[str], str] | None = None,
+) -> Outcome:
     """Execute one attempt and return its outcome, whatever the action does.
 
-    A plain function is not stopped at its time-out (see `Runner`); a coroutine is cancelled.
+    A plain function is not stopped at its time-out (see `Runner`); a coroutine is cancelled. `mask` takes out of
+    what the action says, and of its traceback, what is sensitive (decision 0016).
     """
     try:
         # A copy: what an action does to its payload must not find its way into the row.
@@ -163,10 +171,21 @@ def run_attempt(function: Action, payload: Any, attempt: Attempt, timeout: timed
     except _OverrunError:
         return Outcome(kind=OutcomeKind.TIMED_OUT, message=timeout_message(timeout))
     except BaseException as error:
-        attempt.logger.warning("attempt %d of %s failed", attempt.number, attempt.task_id, exc_info=True)
-        message = _cut(f"{type(error).__name__}: {_said(error)}")
+        if mask is None:
+            attempt.logger.warning("attempt %d of %s failed", attempt.number, attempt.task_id, exc_info=True)
+        else:
+            _log_masked(attempt, error, mask)
+        message = _cut(f"{type(error).__name__}: {_said(error)}", mask)
         return Outcome(kind=OutcomeKind.FAILED, message=message, retryable=not isinstance(error, PermanentError))
-    return Outcome(kind=OutcomeKind.SUCCEEDED, message=_result_message(result))
+    return Outcome(kind=OutcomeKind.SUCCEEDED, message=_result_message(result, mask))
+
+
+def _log_masked(attempt: Attempt, error: BaseException, mask: Callable[[str], str]) -> None:
+    import traceback  # noqa: PLC0415 - the log writes it otherwise
+
+    # As text: whoever formats the exception itself would write its message, and those of its causes, in full.
+    lines = mask("".join(traceback.format_exception(error)))
+    attempt.logger.warning("attempt %d of %s failed\n%s", attempt.number, attempt.task_id, lines.rstrip())
 
 
 def _run_async(result: Awaitable[object], timeout: timedelta) -> object:
@@ -189,11 +208,11 @@ def timeout_message(timeout: timedelta) -> str:
     return f"given up after its timeout of {timeout.total_seconds():g} s"
 
 
-def _result_message(result: object) -> str | None:
+def _result_message(result: object, mask: Callable[[str], str] | None) -> str | None:
     if result is None or isinstance(result, str):
-        return None if result is None else _cut(result)
+        return None if result is None else _cut(result, mask)
     try:
-        return _cut(canonical.text(result))
+        return _cut(canonical.text(result), mask)
     except Exception:  # noqa: BLE001 - not JSON, or worse: the outcome counts, not what it left
         return None
 
@@ -205,8 +224,8 @@ def _said(error: BaseException) -> str:
         return "(its text cannot be had)"
 
 
-def _cut(message: str) -> str:
-    data = message.encode("utf-8", "replace")
+def _cut(message: str, mask: Callable[[str], str] | None) -> str:
+    data = (message if mask is None else mask(message)).encode("utf-8", "replace")
     return data[:MESSAGE_BYTES_MAX].decode("utf-8", "ignore")
 
 
@@ -264,7 +283,8 @@ class Runner:
             raise UsageError(f"there is no function for action {row.task.action!r}")
 
         def execute() -> None:
-            outcome = run_attempt(function, row.task.payload, attempt, timeout)
+            mask = message_mask(row.task) if row.task.sensitive else None
+            outcome = run_attempt(function, row.task.payload, attempt, timeout, mask)
             self._finished.put(Finished(token=token, outcome=outcome))
 
         thread = threading.Thread(target=execute, name=f"attempt {attempt.idempotency_key}", daemon=True)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import jsonschema_rs
 
+from slowsched.canonical import pointer
+from slowsched.schema_places import SensitivePlaces
+from slowsched.sensitive import value_mask
 from slowsched.task_file import Violation
 from slowsched.wording import problem, shown
 from slowsched.yaml_reader import locate, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from slowsched.model import Problem
 
@@ -37,18 +40,27 @@ class CompiledSchema:
     def __init__(self, schema: dict[str, Any] | bool, validator: jsonschema_rs.Draft202012Validator) -> None:
         self._schema = schema
         self._validator = validator
+        self._places = SensitivePlaces(schema, _matches)
 
     def is_valid(self, value: Any) -> bool:
         """Say whether the value keeps to the schema."""
         return self._validator.is_valid(value)
 
     def explain(self, value: Any) -> list[Violation]:
-        """Return every violation by a value that is not valid, at least one, each once."""
+        """Return every violation by a value that is not valid, at least one; none quotes what is sensitive."""
         from slowsched.json_schema_words import explained  # noqa: PLC0415 - needed for what was refused only
 
         decided = list(islice(self._validator.iter_errors(value), _VIOLATIONS_MAX))
         found = explained(self._schema, value, _unexpected(decided))
-        return list(dict.fromkeys(found))[:_VIOLATIONS_MAX] or [_own_words(error) for error in decided]
+        found = found or [_own_words(error) for error in decided]
+        hidden = self.sensitive(value)
+        if hidden:
+            found = _without_values(found, value, hidden)
+        return list(dict.fromkeys(found))[:_VIOLATIONS_MAX]
+
+    def sensitive(self, value: Any) -> frozenset[Way]:
+        """Return the ways to what the schema marks as sensitive in a value."""
+        return self._places.of(value)
 
 
 def _unexpected(errors: list[jsonschema_rs.ValidationError]) -> dict[Way, list[str]]:
@@ -62,6 +74,29 @@ def _unexpected(errors: list[jsonschema_rs.ValidationError]) -> dict[Way, list[s
 
 def _own_words(error: jsonschema_rs.ValidationError) -> Violation:
     return Violation(way=tuple(error.instance_path), code="schema", message=error.message[:_WORDS_MAX])
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return jsonschema_rs.is_valid({"pattern": pattern}, text, draft=jsonschema_rs.Draft202012)
+
+
+def _without_values(found: list[Violation], value: Any, hidden: frozenset[Way]) -> list[Violation]:
+    """Return violations that quote nothing sensitive: at or below a hidden place, and of what holds one."""
+    # Whatever its length: "1" in another number is a mask too many, and a PIN of two digits is none too few.
+    mask = value_mask(value, {pointer(("payload", *way)) for way in hidden}, shortest=1)
+    return [_without_value(violation, mask, hidden) for violation in found]
+
+
+def _without_value(violation: Violation, mask: Callable[[str], str], hidden: frozenset[Way]) -> Violation:
+    way = violation.way
+    place = next((way[:length] for length in range(len(way) + 1) if way[:length] in hidden), None)
+    if place is not None:
+        message = "this value breaks the schema of its action, and is not shown: it is sensitive"
+        return Violation(way=place, code="schema", message=message)
+    if violation.code == "schema" and mask(violation.message) != violation.message:
+        message = "this value breaks the schema of its action, and is not shown: it holds what is sensitive"
+        return Violation(way=way, code="schema", message=message)
+    return violation
 
 
 def read_schema(path: str, data: bytes) -> CompiledSchema | list[Problem]:

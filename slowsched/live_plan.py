@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from slowsched.backend import Backend
-    from slowsched.model import Declared, OwnerControl, Plan, Problem
+    from slowsched.model import Declared, OwnerControl, Plan, Problem, Trailer
 
 __all__ = ["out_of_order", "read_plan"]
 
@@ -25,18 +25,24 @@ def read_plan(
     options: PlanOptions,
     problems: Callable[[], Sequence[Problem]] = tuple,
     is_ancestor: Callable[[str, str], bool] | None = None,
+    trailers: Callable[[str | None], Sequence[Trailer]] | None = None,
 ) -> Plan:
     """Make the plan as of now: one pass over the declared tasks, one paged read of the rows.
 
     `declared` may be a stream; `problems` is asked after its end for what was found in the files. With
     `is_ancestor` (whether one commit is another or came before it) the plan also says whether the order
-    of commits refuses it.
+    of commits refuses it. `trailers` returns what the commits allow that come after the one applied last.
 
     Raises:
         UsageError: `options` names a task that nobody has.
         StoreError, TimerError: the backend did not answer.
     """
     now = backend.clock()
+    before: OwnerControl | None = None
+    if commit is not None and not (is_ancestor is None and trailers is None):
+        before = backend.store.control().of(backend.owner)
+    if before is not None and trailers is not None:
+        options = replace(options, trailers=tuple(trailers(before.applied)))
     comparison = compare(declared, backend.store.rows(), backend.owner, options.named)
     rows = backend.store.get_many(comparison.ids) if comparison.ids else {}
     setting = PlanSetting(
@@ -49,9 +55,9 @@ def read_plan(
         armed=backend.timer.armed(),
     )
     plan = make_plan(comparison, rows, setting, options, problems())
-    if commit is None or is_ancestor is None:
+    if commit is None or before is None or is_ancestor is None:
         return plan
-    refusal = out_of_order(backend.store.control().of(backend.owner), commit, is_ancestor)
+    refusal = out_of_order(before, commit, is_ancestor)
     return plan if refusal is None else replace(plan, refused=(refusal, *plan.refused))
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 __all__ = [
+    "Attribution",
+    "Base",
     "Change",
     "ChangeKind",
     "Claim",
@@ -43,6 +45,8 @@ __all__ = [
     "State",
     "Summary",
     "Task",
+    "Together",
+    "Trailer",
     "Unreadable",
     "Worker",
 ]
@@ -105,7 +109,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a file declares, with the config's defaults filled in; `due` is in UTC."""
+    """What a file declares, with the config's defaults filled in; `due` is in UTC.
+
+    `sensitive` are the pointers (`$.payload.token`) to what its action's schema marks as sensitive, sorted.
+    """
 
     id: str
     due: datetime
@@ -119,6 +126,7 @@ class Task:
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
     protect: bool = False
+    sensitive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,11 +375,48 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One value that differs: where (`$.payload.newPrice`), before and after (None: absent)."""
+    """One value that differs: where (`$.payload.newPrice`), before and after (None: absent).
+
+    `sensitive` says that it is sensitive, or holds what is: that is masked on both sides.
+    """
 
     pointer: str
     before: Any
     after: Any
+    sensitive: bool = False
+
+
+class Attribution(StrEnum):
+    """Whose change a difference between the files and the table is, seen from a branch."""
+
+    THIS_CHANGE = "this-change"
+    ALREADY_ON_MAIN = "already-on-main"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What a branch was compared with: the name given, the commit it stands for, and where the branch began."""
+
+    ref: str
+    tip: str
+    merge_base: str
+
+
+class BehindKind(StrEnum):
+    """What main has done to a task since a branch began."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """A task that a branch has not as main has it: main has changed it since, the branch has not."""
+
+    id: str
+    kind: BehindKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,7 +424,8 @@ class Change:
     """One task of a plan, with the row that it was decided on and the row that it would become.
 
     `result` is the row to write (None for late and conflict); its condition is `before.version`
-    (0 without a row). `message` says why a task is late or in conflict, and the way out.
+    (0 without a row). `message` says why a task is late or in conflict, and the way out. `attribution` is
+    None where the plan was not compared with a base.
     """
 
     id: str
@@ -393,6 +439,7 @@ class Change:
     before: Row | None = None
     declared: Declared | None = None
     result: Row | None = None
+    attribution: Attribution | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,12 +451,38 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trailer:
+    """What one trailer of a commit message says (`trailers`), and the commit that it stands in.
+
+    `message` says why it allows nothing, None where it is understood; `used` that the plan would be another, or
+    refused, without it.
+    """
+
+    name: str
+    value: str
+    commit: str
+    message: str | None = None
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """How many tasks fire in the same minute, one of them at least because of the plan."""
+
+    minute: datetime
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What apply would do, as a value that is either shown or carried out.
 
     `counts` has every kind plus `unchanged` and `done`. `valid_until` is the earliest due that would
     be late after it. `timer_before` and `timer_after` are the armed minute. `unreadable` are rows that
-    a newer version wrote: left alone, shown.
+    a newer version wrote: left alone, shown. With a `base`, `behind` is what main has changed and the branch has
+    not, by id; `speculative` says that the base stood in for the rows. `trailers` are what commits allow,
+    `needed` the lines that would allow what is refused, late or in conflict. `together` are the minutes in which
+    more than one task fires, earliest first.
     """
 
     environment: str
@@ -426,3 +499,9 @@ class Plan:
     problems: tuple[Problem, ...] = ()
     refused: tuple[Refusal, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    base: Base | None = None
+    behind: tuple[Behind, ...] = ()
+    speculative: bool = False
+    trailers: tuple[Trailer, ...] = ()
+    needed: tuple[str, ...] = ()
+    together: tuple[Together, ...] = ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from slowsched import canonical
 from slowsched.errors import UsageError
+from slowsched.limits import PlanOptions, Standing, judged, needed, noted_imminent, refusals
 from slowsched.model import (
     Change,
     ChangeKind,
@@ -20,14 +21,15 @@ from slowsched.model import (
     LateChoice,
     Plan,
     Problem,
-    Refusal,
     Row,
     Severity,
     State,
     Summary,
+    Together,
     Unreadable,
 )
-from slowsched.timing import soonest, target
+from slowsched.timing import ceil_minute, soonest, target
+from slowsched.trailers import TrailerName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,24 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "LateChoice", "PlanOptions", "PlanSetting", "compare", "make_plan"]
 
 READ_AHEAD = 64  # a third less for digesting than by single tasks; more gains nothing
-FEW_DELETES = 3  # up to so many deletes are no mass deletion, whatever their share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanOptions:
-    """What the caller allows: the limits of the config and the words said on the command line."""
-
-    late: LateChoice | None = None
-    allow_deletes: int | None = None
-    allow_protected: frozenset[str] = frozenset()
-    supersede: frozenset[str] = frozenset()
-    max_deletes: int = 50
-    max_delete_percent: int = 30
-
-    @property
-    def named(self) -> frozenset[str]:
-        """Every id that the caller named."""
-        return self.allow_protected | self.supersede
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +67,9 @@ class PlanSetting:
 class Comparison:
     """What one pass over files and summaries tells: `differing` and `gone` need their rows.
 
-    `pending` counts this owner's rows that still need the worker; `rest_wake` is the earliest wake of
-    all rows that no change can touch; `unknown` are ids that the caller named and nobody has.
+    `pending` counts this owner's rows that still need the worker; `rest_wakes` are the wakes of all rows that no
+    change can touch, those that their files leave as they are first; `unknown` are ids that the caller named and
+    nobody has.
     """
 
     differing: tuple[Declared, ...] = ()
@@ -96,7 +81,7 @@ class Comparison:
     unchanged: int = 0
     done: int = 0
     pending: int = 0
-    rest_wake: datetime | None = None
+    rest_wakes: tuple[datetime, ...] = ()
     unknown: tuple[str, ...] = ()
 
     @property
@@ -166,7 +151,7 @@ def _without_file(rows: Iterable[Summary | Unreadable], owner: str, wakes: Seque
     return Comparison(
         gone=tuple(gone),
         unreadable=tuple(sorted(unreadable, key=lambda each: each.id)),
-        rest_wake=min(rest_wakes, default=None),
+        rest_wakes=tuple(rest_wakes),
     )
 
 
@@ -207,8 +192,10 @@ def make_plan(
     broken = any(each.severity is Severity.ERROR for each in found)
     decided = [] if broken else list(_decided(comparison, rows, setting, options))
     changes = _sorted(_renames([change for change, _ in decided if change is not None]))
+    changes = noted_imminent(changes, setting.now, options)
+    standing = Standing(desired=comparison.desired, pending=comparison.pending)
     if not broken:  # else a named id may stand in a file that could not be read
-        _check_named(comparison.unknown, changes)
+        _check_named([each for each in comparison.unknown if each in options.flagged], changes)
     return Plan(
         environment=setting.environment,
         owner=setting.owner,
@@ -220,10 +207,13 @@ def make_plan(
         pending=comparison.pending,
         valid_until=_valid_until(changes, setting.now),
         timer_before=setting.armed,
-        timer_after=setting.armed if broken else _timer_after(comparison.rest_wake, decided, setting),
+        timer_after=setting.armed if broken else _timer_after(comparison.rest_wakes, decided, setting),
         problems=found,
-        refused=() if broken else _refusals(changes, comparison, options),
+        refused=() if broken else refusals(changes, standing, options),
         unreadable=comparison.unreadable,
+        trailers=judged(changes, standing, options, comparison.unknown),
+        needed=() if broken else needed(changes, standing, options),
+        together=_together(changes, comparison.rest_wakes),
     )
 
 
@@ -235,7 +225,8 @@ def _decided(
         return
     from slowsched.decision import Allowance, decide  # noqa: PLC0415 - a plan without changes starts sooner without
 
-    allowance = Allowance(late=options.late, supersede=options.supersede)
+    supersede = options.ids(TrailerName.SUPERSEDE)
+    allowance = Allowance(late=options.late, late_of=options.late_choices, supersede=supersede)
     pairs: list[tuple[Declared | None, str]] = [(each, each.task.id) for each in comparison.differing]
     pairs += [(None, task_id) for task_id in comparison.gone]
     by = setting.applier
@@ -279,6 +270,21 @@ def _renames(changes: Sequence[Change]) -> list[Change]:
         else change
         for change in changes
     ]
+
+
+def _together(changes: Sequence[Change], rest_wakes: Iterable[datetime]) -> tuple[Together, ...]:
+    """Count the tasks of each minute in which something fires because of the plan, and something else as well."""
+    wakes = [
+        change.result.wake_at
+        for change in changes
+        if change.kind in {ChangeKind.CREATE, ChangeKind.UPDATE}
+        and "policy-only" not in change.notes
+        and change.result is not None
+        and change.result.wake_at is not None
+    ]
+    counts = Counter(map(ceil_minute, wakes))
+    counts += Counter(minute for minute in map(ceil_minute, rest_wakes if wakes else ()) if minute in counts)
+    return tuple(Together(minute=minute, tasks=count) for minute, count in sorted(counts.items()) if count > 1)
 
 
 def _check_named(unknown: Sequence[str], changes: Sequence[Change]) -> None:
@@ -334,46 +340,15 @@ def _valid_until(changes: Sequence[Change], now: datetime) -> datetime | None:
 
 
 def _timer_after(
-    rest_wake: datetime | None,
+    rest_wakes: Sequence[datetime],
     decided: Sequence[tuple[Change | None, Row | Unreadable | None]],
     setting: PlanSetting,
 ) -> datetime | None:
     after = [row if change is None or change.result is None else change.result for change, row in decided]
     wakes = [row.wake_at for row in after if isinstance(row, Row) and row.wake_at is not None]
-    if rest_wake is not None:
-        wakes.append(rest_wake)
+    if rest_wakes:
+        wakes.append(min(rest_wakes))
     if not wakes:
         return setting.armed
     minute = target(min(wakes), setting.now, lead=setting.lead, delivery=setting.delivery)
     return setting.armed if minute is None else minute
-
-
-def _refusals(changes: Sequence[Change], comparison: Comparison, options: PlanOptions) -> tuple[Refusal, ...]:
-    """Return what forbids the plan as a whole: limits over pending rows, and protected tasks."""
-    deletes = sum(1 for change in changes if change.kind is ChangeKind.DELETE and _was_pending(change))
-    refused: list[Refusal] = []
-    reason = _over_limit(deletes, comparison, options)
-    if reason is not None and options.allow_deletes != deletes:
-        code, message = reason
-        refused.append(Refusal(code=code, message=f"{message}: say --allow-deletes {deletes} if that is meant"))
-    for change in changes:
-        if "protected" in change.notes and change.id not in options.allow_protected:
-            message = f"'{change.id}' is protected: say --allow-protected '{change.id}' to delete it"
-            refused.append(Refusal(code="protected", message=message))
-    return tuple(refused)
-
-
-def _over_limit(deletes: int, comparison: Comparison, options: PlanOptions) -> tuple[str, str] | None:
-    pending = comparison.pending
-    if comparison.desired == 0 and pending:
-        return "no-tasks", f"no task is declared while {pending} {'is' if pending == 1 else 'are'} pending"
-    if deletes > options.max_deletes:
-        return "too-many-deletes", f"{deletes} pending tasks would be deleted, more than {options.max_deletes}"
-    if deletes > FEW_DELETES and deletes * 100 > pending * options.max_delete_percent:
-        share = f"more than {options.max_delete_percent} %"
-        return "too-many-deletes", f"{deletes} of {pending} pending tasks would be deleted, {share}"
-    return None
-
-
-def _was_pending(change: Change) -> bool:
-    return change.before is not None and change.before.state in {State.SCHEDULED, State.RUNNING}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from slowsched.model import ChangeKind, OutcomeKind, Pause, Refusal, State
+    from slowsched.model import ChangeKind, OutcomeKind, Pause, Plan, Refusal, State
 
-__all__ = ["ApplyReport", "ApplyResult", "ApplyStatus", "AttemptReport", "Result", "WakeReport"]
+__all__ = ["ApplyReport", "ApplyResult", "ApplyStatus", "AttemptReport", "Drift", "Result", "WakeReport"]
 
 
 class Result(StrEnum):
@@ -106,3 +106,21 @@ class WakeReport:
     oldest_overdue: timedelta | None = None
     conflicts: int = 0
     arm_rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How the live rows differ from what the commit applied last asked for: `plan` is the plan of that commit.
+
+    `applying` is a commit whose apply goes on, or was stopped; `timer` is what is wrong with the timer, None where
+    it is set as the rows need it.
+    """
+
+    plan: Plan
+    applying: str | None = None
+    timer: str | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is any."""
+        return bool(self.plan.changes) or self.timer is not None

@@ -173,6 +173,9 @@ class _AnyValue:
     def explain(self, _value: Any) -> list[Violation]:
         return []
 
+    def sensitive(self, _value: Any) -> tuple[()]:
+        return ()
+
 
 def _by_place(found: Problem) -> tuple[str, int, int, str, str]:
     return found.path, found.line, found.column, found.code, found.message

@@ -1,4 +1,4 @@
-"""The files that travel with slowsched: the schemas, the starter repository of `slowsched init`, Lambda's handler.
+"""The files that travel with slowsched: schemas, the starter repository of `init`, workflows, Lambda's handler.
 
 There is one source of each. In the source tree they are the project's own files; a wheel has them under
 `slowsched/data` (pyproject.toml, force-include).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["handler_path", "schema_text", "starter_text"]
+__all__ = ["handler_path", "schema_text", "starter_text", "workflow_text"]
 
 _PACKAGE = Path(__file__).parent
 _DATA = _PACKAGE / "data"
@@ -23,6 +23,11 @@ def schema_text(name: str) -> str:
 def starter_text(path: str) -> str:
     """Return the text of a file of the starter repository, by its path in it."""
     return _text(_DATA / "starter" / path, _SOURCE / path)
+
+
+def workflow_text(name: str) -> str:
+    """Return the text of a workflow of this repository that others may take over: `plan` or `apply`."""
+    return _text(_DATA / "workflows" / f"{name}.yml", _SOURCE / ".github" / "workflows" / f"{name}.yml")
 
 
 def handler_path() -> Path:

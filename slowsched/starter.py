@@ -9,17 +9,18 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from slowsched.resources import schema_text, starter_text
+from slowsched.resources import schema_text, starter_text, workflow_text
 from slowsched.timing import rfc3339
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["EXAMPLE_ID", "EXAMPLE_PATH", "IGNORED", "example_due", "starter_files"]
+__all__ = ["EXAMPLE_ID", "EXAMPLE_PATH", "IGNORED", "example_due", "starter_files", "workflow_files"]
 
 EXAMPLE_ID = "half price for the winter coat"
 EXAMPLE_PATH = "tasks/winter-sale.yaml"
 IGNORED = ".slowsched/"
+ACTION = "slowsched/slowsched"  # the composite action, as GitHub names its repository
 
 _YEAR = timedelta(days=365)
 
@@ -75,6 +76,21 @@ def starter_files(owner: str, now: datetime) -> dict[str, str]:
         ".vscode/settings.json": _json_text(_EDITOR_SETTINGS),
         ".vscode/extensions.json": _json_text({"recommendations": ["redhat.vscode-yaml"]}),
     }
+
+
+def workflow_files(version: str) -> dict[str, str]:
+    """Return the two workflows that a repository on GitHub needs: those of this one, with its action by name."""
+    other = {
+        "uses: ./": f"uses: {ACTION}@v{version} # better: the commit of that tag",
+        "docs/ci.md": f"https://github.com/{ACTION}/blob/v{version}/docs/ci.md",
+    }
+    files = {}
+    for name in ("plan", "apply"):
+        text = workflow_text(name)
+        for ours, theirs in other.items():
+            text = text.replace(ours, theirs)
+        files[f".github/workflows/slowsched-{name}.yml"] = text
+    return files
 
 
 _EDITOR_SETTINGS: dict[str, Any] = {

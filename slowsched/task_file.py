@@ -81,7 +81,10 @@ class Schema(Protocol):
         """Say whether the value keeps to the schema."""
 
     def explain(self, value: Any) -> Sequence[Violation]:
-        """Return every violation by a value that is not valid, at least one."""
+        """Return every violation by a value that is not valid, at least one; none quotes what is sensitive."""
+
+    def sensitive(self, value: Any) -> Collection[Way]:
+        """Return the ways to what is sensitive in a value."""
 
 
 class Zones(Protocol):
@@ -199,7 +202,16 @@ def _task(value: dict[str, Any], rules: Rules, found: list[Violation]) -> Task:
         labels=value.get("labels", {}),
         timezone=value.get("timezone"),
         protect=value.get("protect", False),
+        sensitive=_sensitive(value, rules),
     )
+
+
+def _sensitive(value: dict[str, Any], rules: Rules) -> tuple[str, ...]:
+    """Return the pointers to what the action's schema marks as sensitive in a payload that it accepts."""
+    action = value.get("action")
+    schema = rules.actions.get(action) if isinstance(action, str) and "payload" in value else None
+    ways = () if schema is None else schema.sensitive(value["payload"])
+    return tuple(sorted(canonical.pointer(("payload", *way)) for way in ways)) if ways else ()
 
 
 # --- names -----------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from slowsched.model import Problem
 
-__all__ = ["list_task_files"]
+__all__ = ["list_task_files", "task_roots"]
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _WILD = frozenset("*?[")
@@ -49,6 +49,11 @@ def list_task_files(config: Config, paths: Sequence[str | Path] = ()) -> tuple[l
         walk.begin(start)
     walk.follow_links()
     return _taken(config, walk.files, present, problems), problems
+
+
+def task_roots(config: Config) -> list[str]:
+    """Return the files and folders below which all task files of the config are, relative to the root."""
+    return sorted({_Selection.of(pattern, index).start or "." for index, pattern in enumerate(config.tasks)})
 
 
 def _taken(config: Config, files: set[str], selections: list[_Selection], problems: list[Problem]) -> list[str]:

@@ -282,3 +282,17 @@ def test_settings_that_are_a_folder(tmp_path: Path) -> None:
 def test_own_schema() -> None:
     """The schemas that travel with slowsched are in order, the plan's included."""
     assert [own_schema(name).is_valid([]) for name in ("task", "config", "plan")] == [False] * 3
+
+
+def test_the_time_in_which_a_task_is_imminent(tmp_path: Path) -> None:
+    """A duration as any other; without one nothing is imminent."""
+    head = "version: 1\nowner: acme/shop\n"
+    configs = [load_config(written(tmp_path, head + more)) for more in ("", "limits: {imminent: 10m}\n")]
+    assert [config.imminent for config in configs] == [timedelta(0), timedelta(minutes=10)]
+    assert [
+        brief(refused(tmp_path, f"{head}limits: {{imminent: {value}}}\n")[1]) for value in ("1w", "99999d", "10")
+    ] == [
+        "slowsched.yaml:3:20 [bad-duration]",
+        "slowsched.yaml:3:20 [bad-duration]",
+        "slowsched.yaml:3:20 [schema]",
+    ]

@@ -186,7 +186,7 @@ def _yielded_codes() -> set[str]:
 
 def test_every_refusal_is_explained() -> None:
     """The table of refusals has each code that the sources pass, or return together with its message."""
-    returns = [node.value for node in ast.walk(modules()["plan"]) if isinstance(node, ast.Return)]
+    returns = [node.value for node in ast.walk(modules()["limits"]) if isinstance(node, ast.Return)]
     returned = {code for value in returns if isinstance(value, ast.Tuple) for code in literals(value.elts[0])}
     assert _first_codes(STATES, "Limits and refusals") == passed_as("code")["Refusal"] | returned
 

@@ -23,24 +23,32 @@ PACKAGE = "slowsched"
 # a slash is a package, whose modules may import one another.
 LAYERS = """
     model  errors  reports  diagnosis                   values: the core begins
-    timing  canonical  wording                          time, text
-    task_file  lifecycle  decision  plan                document -> task, row -> row, files x rows -> plan
+    timing  canonical  sensitive  schema_places         time, text
+    wording
+    task_file  lifecycle  decision                      document -> task, row -> row
+    trailers  limits  plan  three_way                   files x rows -> plan, and what may not be done
     render/                                             values -> text: the core ends
 
     source_text  json_reader                            files -> documents
-    yaml_plain  yaml_quick  yaml_reader
+    yaml_plain  yaml_quick  yaml_reader  yaml_edit
+    yaml_change
     resources  json_schema_words  json_schema           documents x schemas -> what is wrong with them
 
     sqlite_file  aws_failures  aws  clock               files, accounts, time
     store/  timer/  backend                             the ports and their adapters
     execute  action_loader                              the team's code, for the worker only
 
-    arm  live_plan  control  apply                      rows are written, then the timer
+    arm  live_plan  branch_plan                         rows are read; they are written, then the timer
+    plan_file  control  apply
     agenda_walk  settling  wake  rehearsal  intervene
     aws_inspection  checks  aws_checks  worker_checks   what is there -> findings
-    doctor
+    doctor  drift
 
-    git  config  task_paths  zones  repository          a work tree -> the tasks that it declares
+    git  commit_trailers                                commits -> what they allow
+    config  task_paths  zones                           a work tree -> the tasks that it declares
+    repository  commit_tasks                            ... or a commit
+    work_tree  tidy  adopt  original_table              ... and those who write its files
+    editor_description  editor  editor_app
     starter  environment_file
     import_graph  package_pip                           sources -> the zip of the function
     package_program  package
@@ -57,7 +65,7 @@ CORE_MAY_IMPORT = frozenset(
     [
         *("__future__", "abc", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib"),
         *("enum", "functools", "hashlib", "itertools", "json", "json.encoder", "operator", "re", "shlex", "typing"),
-        *("unicodedata", "zoneinfo", "humanize", "rich.cells", "rich.color", "rich.style"),
+        *("unicodedata", "urllib.parse", "zoneinfo", "humanize", "rich.cells", "rich.color", "rich.style"),
     ]
 )
 IMPURE_CALLS = frozenset({"now", "utcnow", "today", "open", "print", "input", "__import__", "import_module"})
@@ -71,10 +79,12 @@ OWNERS: Mapping[str, frozenset[str]] = {
     "jsonschema": frozenset({"json_schema_words"}),
     "jsonschema_rs": frozenset({"json_schema", "json_schema_words"}),
     "multiprocessing": frozenset(),
+    "starlette": frozenset({"editor_app"}),
     "sqlite3": frozenset({"sqlite_file", "store.sqlite"}),
     "subprocess": frozenset({"git", "package_pip", "cli.watch"}),
     "tzdata": frozenset({"zones"}),
-    "yaml": frozenset({"yaml_quick", "yaml_reader", "cli.task_text"}),
+    "uvicorn": frozenset({"cli.serve"}),
+    "yaml": frozenset({"yaml_change", "yaml_edit", "yaml_quick", "yaml_reader", "cli.task_text"}),
 }
 
 # A pull request is untrusted: what it starts knows the team's actions by their schemas only.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,14 +24,14 @@ from slowsched.timing import duration_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
-    from pathlib import Path
 
     from slowsched.apply import ApplyRequest
     from slowsched.backend import Backend
     from slowsched.cli.progress import Tell
     from slowsched.cli.settings import Settings
     from slowsched.config import Config
-    from slowsched.model import Declared, Plan, Problem
+    from slowsched.model import Declared, Plan, Problem, Trailer
+    from slowsched.plan_file import PlanFile
 
 __all__ = ["apply_command", "apply_status", "guard_commit"]
 
@@ -52,10 +53,12 @@ _STATUS = {
             "in CI, after the merge; exactly the plan that was approved",
             "slowsched apply --env production --expect 3b1f... --lock-timeout 10m",
         ),
+        ("... which `plan --out plan.json` has written", "slowsched apply plan.json"),
         ("run what is late now, at once", "slowsched apply --late run"),
         ("delete what three reviewers agreed to delete", "slowsched apply --allow-deletes 120"),
     ],
 )
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @planning_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--expect", metavar="DIGEST", help="Apply the plan with this digest, and refuse any other.")
@@ -68,6 +71,8 @@ _STATUS = {
 @pass_settings
 def apply_command(settings: Settings, /, **options: Any) -> Status:
     """Bring the rows in line with the task files, then arm the timer.
+
+    With FILE, which `plan --out` has written, only if the plan is still that plan; what differs is shown.
 
     It shows the plan, asks when a person is at a terminal and there are changes, and writes. A late task
     or a conflict is left out and named; the rest is done (status 6). Running it again finishes what is left.
@@ -83,6 +88,7 @@ class _Apply:
         settings: Settings,
         *,
         form: str,
+        file: Path | None,
         yes: bool,
         expect: str | None,
         allow_rollback: bool,
@@ -105,8 +111,28 @@ class _Apply:
         self._out = out
         self._commit = commit_of(self._config, commit)
         self._options = options_of(self._config, **allowed)
+        self._approved = None if file is None else self._read_approved(file)
         self._read = 0, 0  # files and tasks
         self._told = False
+
+    def _read_approved(self, file: Path) -> PlanFile:
+        """Return the plan that was approved, and expect no other."""
+        from slowsched.plan_file import check_fits, read_plan_file
+
+        approved = read_plan_file(str(file), file.read_bytes())
+        environment = self._settings.environment
+        owner = f"{self._config.owner}/{environment}"
+        check_fits(approved, environment=environment, owner=owner, commit=self._commit)
+        if self._expect not in {None, approved.digest}:
+            raise click.UsageError(f"--expect names another plan than {file}: leave it out, or write that plan anew")
+        self._expect = approved.digest
+        return approved
+
+    def _difference(self, plan: Plan) -> Sequence[str]:
+        """Say how a plan is another than the approved one."""
+        from slowsched.plan_file import differences, without_a_file
+
+        return without_a_file(plan) if self._approved is None else differences(self._approved, plan)
 
     def run(self) -> Status:
         """Read, show, ask, write, report."""
@@ -141,9 +167,9 @@ class _Apply:
         plan = self._read_plan(backend, declared)
         self._tell_plan(plan)
         writes = sum(1 for change in plan.changes if change.result is not None)
-        if not writes or plan.refused:
+        if not writes or plan.refused or self._expect not in {None, plan.digest}:
             return True
-        self._expect = self._expect or plan.digest
+        self._expect = plan.digest
         return click.confirm(f"Apply {writes} change{'s' * (writes != 1)} to {plan.owner}?", err=True)
 
     def _tell_plan(self, plan: Plan) -> None:
@@ -167,7 +193,14 @@ class _Apply:
 
         # With the order of commits, so that nobody is asked about what would then be refused.
         is_ancestor = None if self._allow_rollback else partial(comes_before, self._config)
-        plan = read_plan(backend, declared, commit=self._commit, options=self._options, is_ancestor=is_ancestor)
+        plan = read_plan(
+            backend,
+            declared,
+            commit=self._commit,
+            options=self._options,
+            is_ancestor=is_ancestor,
+            trailers=self._trailers,
+        )
         if plan.problems:
             raise ProblemsError(plan.problems)
         return plan
@@ -207,10 +240,17 @@ class _Apply:
             lock_timeout=self._lock_timeout,
             holder=holder(),
             is_ancestor=partial(comes_before, self._config),
+            trailers=self._trailers,
+            difference=self._difference,
             stop=stop,
             on_plan=self._tell_plan,
             on_progress=tell or (lambda _done, _all: None),
         )
+
+    def _trailers(self, applied: str | None) -> Sequence[Trailer]:
+        from slowsched.commit_trailers import trailers_since
+
+        return trailers_since(self._config.root, self._commit, applied)
 
     def _show_report(self, report: ApplyReport, backend: Backend) -> None:
         if self._json:

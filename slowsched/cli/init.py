@@ -33,6 +33,7 @@ OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._
     examples=[
         ("a repository in the current folder", "slowsched init"),
         ("one in a new folder, for a named team", "slowsched init shop-dates --owner acme/shop"),
+        ("with the workflows that plan pull requests and apply main on GitHub", "slowsched init --github"),
         (
             "with the environment on AWS that Terraform has made (`terraform output -json > outputs.json`)",
             "slowsched init --env production --from-terraform outputs.json",
@@ -48,18 +49,24 @@ OWNER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._
     metavar="FILE",
     help="Add the environment (--env, else production) that `terraform output -json` describes; - is stdin.",
 )
+@click.option("--github", is_flag=True, help="Add the workflows for GitHub: plan on pull requests, apply on main.")
 @pass_settings
-def init_command(settings: Settings, directory: str, owner: str | None, terraform: TextIO | None) -> Status:
+def init_command(
+    settings: Settings, directory: str, *, owner: str | None, terraform: TextIO | None, github: bool
+) -> Status:
     """Make a repository that works in DIR, the current folder by default.
 
     It writes the config, an example task, the schemas for your editor and of the example's payload, the
     code of its action, and what git is to ignore. A file that exists is never overwritten; an environment
     from Terraform is added to the config, whose comments and layout stay.
     """
-    from slowsched.starter import EXAMPLE_PATH, starter_files
+    from slowsched import __version__
+    from slowsched.starter import EXAMPLE_PATH, starter_files, workflow_files
 
     root, now = Path(directory), datetime.now(UTC)
     files = starter_files(_checked(owner) if owner else _default_owner(root), now)
+    if github:
+        files |= workflow_files(__version__)
     if terraform is None:
         changed = False
     else:

@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "list": ("rows", "List the rows: state, due, next wake, attempts."),
         "show": ("rows", "Show one row: its task, its source, every attempt."),
+        "drift": ("drift", "Show what was changed in the table since the last apply."),
         "doctor": ("doctor", "Find what keeps tasks from running, and say what to do."),
     },
     "Intervene": {
@@ -50,6 +51,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Write": {
         "init": ("init", "Make a repository that works: config, example task, schemas, action."),
         "new": ("new", "Write a task file, from options or by asking."),
+        "serve": ("serve", "Offer the task files as the REST API of the original's editor."),
+        "import": ("import_tasks", "Write task files for what a table holds."),
+        "tidy": ("tidy", "Remove the files of tasks that are done for long."),
         "package": ("package", "Pack the worker for AWS Lambda."),
         "schema": ("schema", "Print the JSON Schema of task, config, plan or an action's payload."),
         "completion": ("completion", "Print the script that completes commands, ids and names in your shell."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ __all__ = ["new_command"]
 
 _REQUIRED = ("id", "due", "action")
 _PLAIN = ("id", "due", "timezone", "action", "description", "team", "grace", "timeout", "protect")
-_SLUG_MAX = 60
 
 
 @command(
@@ -152,9 +150,9 @@ def _path(config: Config, document: Document, file: Path | None, *, asks: bool) 
     """Return where to write it: as told, else in the first folder of tasks, by its id."""
     if file is not None:
         return file
-    slug = re.sub(r"[^\w]+", "-", str(document.get("id", "")).lower()).strip("-")[:_SLUG_MAX] or "task"
-    folder = config.root / config.tasks[0].partition("*")[0]
-    path = Path(os.path.relpath((folder if not folder.suffix else folder.parent) / f"{slug}.yaml"))
+    from slowsched.work_tree import new_task_folder, slug
+
+    path = Path(os.path.relpath(new_task_folder(config) / f"{slug(str(document.get('id', '')))}.yaml"))
     return Path(click.prompt("file", default=str(path), err=True)) if asks else path
 
 

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     DurationType = click.ParamType[timedelta]
     MomentType = click.ParamType[datetime]
+    LateType = click.ParamType[tuple[str | None, str]]
 else:
-    DurationType = MomentType = click.ParamType  # generic from click 8.4 on only
+    DurationType = MomentType = LateType = click.ParamType  # generic from click 8.4 on only
 
-__all__ = ["DURATION", "MOMENT"]
+__all__ = ["DURATION", "LATE", "MOMENT"]
 
 _EXAMPLE = "2030-01-01T00:00:00Z"
 
@@ -54,5 +55,18 @@ class _Moment(MomentType):
             self.fail(f"{value!r} is no time in UTC: write it as {_EXAMPLE}", param, ctx)
 
 
+class _Late(LateType):
+    """`run` or `skip`, for all that is late; `ID=run` or `ID=skip` for one task."""
+
+    name = "late"
+
+    def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> tuple[str | None, str]:
+        task_id, equals, choice = value.rpartition("=")
+        if choice not in {"run", "skip"} or (equals and not task_id):
+            self.fail(f"{value!r} is not 'run', 'skip', 'ID=run' or 'ID=skip'", param, ctx)
+        return task_id if equals else None, choice
+
+
 DURATION = _Duration()
+LATE = _Late()
 MOMENT = _Moment()

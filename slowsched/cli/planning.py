@@ -11,6 +11,7 @@ import click
 
 from slowsched.cli.complete import row_ids
 from slowsched.cli.output import text_style
+from slowsched.cli.parameters import LATE
 from slowsched.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ __all__ = ["comes_before", "commit_of", "options_of", "plan_in", "planning_optio
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
 _OPTIONS = (
-    click.option("--late", type=click.Choice(["run", "skip"]), help="Run what is late, or record it as missed."),
+    click.option(
+        "--late",
+        type=LATE,
+        multiple=True,
+        metavar="[ID=]run|skip",
+        help="Run what is late, or record it as missed: all, or one task.  [repeatable]",
+    ),
     click.option(
         "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="Allow exactly N deletes of pending tasks."
     ),
@@ -36,6 +43,13 @@ _OPTIONS = (
         metavar="ID",
         shell_complete=row_ids,
         help="Allow the delete of this protected task.  [repeatable]",
+    ),
+    click.option(
+        "--allow-imminent",
+        multiple=True,
+        metavar="ID",
+        shell_complete=row_ids,
+        help="Allow the edit or delete of this task, which is about to fire.  [repeatable]",
     ),
     click.option(
         "--supersede",
@@ -67,18 +81,31 @@ def planning_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def options_of(
     config: Config,
     *,
-    late: str | None,
+    late: Sequence[tuple[str | None, str]],
     allow_deletes: int | None,
     allow_protected: Sequence[str],
+    allow_imminent: Sequence[str],
     supersede: Sequence[str],
 ) -> PlanOptions:
-    """Return what the config and the command line allow."""
+    """Return what the config and the command line allow.
+
+    Raises:
+        click.UsageError: two words on what is late contradict each other.
+    """
     from slowsched.plan import LateChoice, PlanOptions
 
+    choices: dict[str | None, LateChoice] = {}
+    for task_id, choice in late:
+        if choices.setdefault(task_id, LateChoice(choice)) != choice:
+            what = "all" if task_id is None else repr(task_id)
+            raise click.UsageError(f"--late says both run and skip of {what}: say one of them")
     return PlanOptions(
-        late=None if late is None else LateChoice(late),
+        late=choices.pop(None, None),
+        late_of={task_id: choice for task_id, choice in choices.items() if task_id is not None},
         allow_deletes=allow_deletes,
         allow_protected=frozenset(allow_protected),
+        allow_imminent=frozenset(allow_imminent),
+        imminent=config.imminent,
         supersede=frozenset(supersede),
         max_deletes=config.max_deletes,
         max_delete_percent=config.max_delete_percent,

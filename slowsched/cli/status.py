@@ -12,7 +12,7 @@ class Status(IntEnum):
 
     DONE = 0
     ERROR = 1  # a usage mistake, a problem in a file, a backend that does not answer
-    CHANGES = 2  # of `plan --detailed-exitcode` alone
+    CHANGES = 2  # of `plan --detailed-exitcode` and `drift` alone
     UNSAFE = 3
     LOCKED = 4
     STALE = 5

@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slowsched.model import ChangeKind
-from slowsched.render.words import counted, moment, moment_and_distance
+from slowsched.render.words import counted, local_moment, moment, moment_and_distance, short_commit
 
 if TYPE_CHECKING:
-    from slowsched.model import Plan
+    from collections.abc import Iterator
 
-__all__ = ["COUNTED", "first_due", "problems_words", "standing", "timer_words"]
+    from slowsched.model import Change, Plan, Trailer
+
+__all__ = [
+    "COUNTED",
+    "first_due",
+    "needed_words",
+    "problems_words",
+    "standing",
+    "timer_words",
+    "together_words",
+    "trailer_words",
+    "until_words",
+]
+
+MINUTES_MAX = 5  # minutes told in which several tasks fire; JSON has all
 
 COUNTED = {
     ChangeKind.CREATE: "to create",
@@ -42,7 +56,41 @@ def timer_words(plan: Plan) -> str:
     return f"{'not set' if before is None else moment(before)} -> {moment_and_distance(after, plan.now)}"
 
 
-def first_due(plan: Plan) -> str | None:
-    """Return the id of the first task that would be late if the plan were applied after `valid_until`."""
+def together_words(plan: Plan) -> Iterator[str]:
+    """Write in which minutes several tasks fire, the fullest first."""
+    fullest = sorted(plan.together, key=lambda each: (-each.tasks, each.minute))
+    for each in fullest[:MINUTES_MAX]:
+        yield f"{each.tasks} tasks fire in the same minute, {moment(each.minute)}."
+    if len(fullest) > MINUTES_MAX:
+        yield f"Several tasks fire in {counted(len(fullest) - MINUTES_MAX, 'more minute')}."
+
+
+def trailer_words(trailer: Trailer) -> tuple[str, str, str]:
+    """Write what a trailer comes to and where it stands, the trailer itself, and why it allows nothing."""
+    said = f"{trailer.name}: {trailer.value}"
+    if trailer.message is not None:
+        return f"Allows nothing, in {short_commit(trailer.commit)}", said, f": {trailer.message}"
+    return f"{'Allowed' if trailer.used else 'Not needed'}, in {short_commit(trailer.commit)}", said, ""
+
+
+def needed_words(plan: Plan) -> str | None:
+    """Write what stands before the trailers that would allow what is refused; None where they are of no use.
+
+    They are for a branch, whose commits are still to be written; who applies says it with flags.
+    """
+    if plan.base is None or not plan.needed:
+        return None
+    return "If it is meant, end the message of a commit of this branch with"
+
+
+def until_words(due: Change) -> str:
+    """Write from when the plan is out of date, in UTC and in the zone of the task's author."""
+    zone = None if due.declared is None else due.declared.task.timezone
+    local = local_moment(due.due, zone)
+    return f"{moment(due.due)}{'' if local is None else f' ({local})'}"
+
+
+def first_due(plan: Plan) -> Change | None:
+    """Return the first task that would be late if the plan were applied after `valid_until`."""
     coming = {ChangeKind.CREATE, ChangeKind.UPDATE}
-    return next((each.id for each in plan.changes if each.due == plan.valid_until and each.kind in coming), None)
+    return next((each for each in plan.changes if each.due == plan.valid_until and each.kind in coming), None)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from slowsched import canonical
 from slowsched.model import State
 from slowsched.render.harmless import harmless_json
+from slowsched.sensitive import change_places, row_digests, row_mask, shown_digests, shown_document
 from slowsched.timing import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from slowsched.diagnosis import Diagnosis
@@ -85,6 +85,34 @@ def plan_shape(plan: Plan) -> Shape:
         "problems": [_problem(each) for each in plan.problems],
         "refused": _refused(plan.refused),
         "unreadable": [{"id": each.id, "reason": each.reason} for each in plan.unreadable],
+        **_plan_base(plan),
+        **_plan_extras(plan),
+    }
+
+
+def _plan_extras(plan: Plan) -> Shape:
+    """Return what few plans have: full minutes, and what commit messages allow or could allow."""
+    extras: Shape = {
+        "together": [{"minute": rfc3339(each.minute), "tasks": each.tasks} for each in plan.together],
+        "trailers": [
+            {"name": each.name, "value": each.value, "commit": each.commit, "used": each.used, "message": each.message}
+            for each in plan.trailers
+        ],
+        "needed": list(plan.needed),
+    }
+    return {key: value for key, value in extras.items() if value}
+
+
+def _plan_base(plan: Plan) -> Shape:
+    """Return what a plan tells that was compared with a base."""
+    if plan.base is None:
+        return {}
+    base = {"ref": plan.base.ref, "tip": plan.base.tip, "merge_base": plan.base.merge_base}
+    return {
+        "base": base,
+        "behind": [each.id for each in plan.behind],
+        "behind_kinds": {each.id: each.kind.value for each in plan.behind},
+        "speculative": plan.speculative,
     }
 
 
@@ -106,8 +134,8 @@ def _change(change: Change) -> Shape:
         **_change_head(change),
         "message": change.message,
         "fields": [_field(each) for each in change.fields],
-        "before": _task(_task_before(change)),
-        "after": _task(_task_after(change)),
+        "before": _task(_task_before(change), change_places(change)),
+        "after": _task(_task_after(change), change_places(change)),
     }
 
 
@@ -120,11 +148,13 @@ def _change_head(change: Change) -> Shape:
         "path": change.place.path,
         "line": change.place.line,
         "notes": list(change.notes),
+        **({} if change.attribution is None else {"attribution": change.attribution.value}),
     }
 
 
 def _field(field: Field) -> Shape:
-    return {"pointer": field.pointer, "before": field.before, "after": field.after}
+    shape = {"pointer": field.pointer, "before": field.before, "after": field.after}
+    return shape | {"sensitive": True} if field.sensitive else shape
 
 
 def _task_before(change: Change) -> Task | None:
@@ -138,7 +168,10 @@ def _task_after(change: Change) -> Task | None:
 
 
 def plan_file_shape(plan: Plan) -> Shape:
-    """Return a plan as a file to keep: digests in place of every value, enough to tell whether it still holds."""
+    """Return a plan as a file to keep: digests in place of every value, enough to tell whether it still holds.
+
+    The plan's own digest is over the values themselves; those of tasks leave out what is sensitive (decision 0016).
+    """
     return {**_plan_head(plan), "changes": [_filed_change(each) for each in plan.changes]}
 
 
@@ -150,7 +183,7 @@ def _filed_change(change: Change) -> Shape:
 def _digests(task: Task | None) -> Shape | None:
     if task is None:
         return None
-    digests = canonical.digests(task)
+    digests = shown_digests(task)
     return {"execution": digests.execution, "task": digests.task}
 
 
@@ -256,6 +289,7 @@ def list_shape(rows: Iterable[Row]) -> Shape:
 
 def row_shape(row: Row) -> Shape:
     """Return one row: its task, and what apply and the worker recorded."""
+    digests, mask = row_digests(row), row_mask(row)
     return {
         "id": row.id,
         "state": row.state.value,
@@ -267,18 +301,18 @@ def row_shape(row: Row) -> Shape:
         "attempt": row.attempt,
         "owner": row.owner,
         "source": {"path": row.source.path, "line": row.source.line, "commit": row.source.commit},
-        "digest": row.digests.execution,
-        "task_digest": row.digests.task,
+        "digest": digests.execution,
+        "task_digest": digests.task,
         "task": _task(row.task),
         "lease_end": None if row.claim is None else rfc3339(row.claim.lease_end),
         "requested_at": _time(row.requested_at),
         "deferred_since": _time(row.deferred_since),
         "expires_at": _time(row.expires_at),
-        "history": [_entry(each) for each in row.history],
+        "history": [_entry(each, mask) for each in row.history],
     }
 
 
-def _entry(entry: HistoryEntry) -> Shape:
+def _entry(entry: HistoryEntry, mask: Callable[[str | None], str | None]) -> Shape:
     return {
         "generation": entry.generation,
         "attempt": entry.attempt,
@@ -286,12 +320,12 @@ def _entry(entry: HistoryEntry) -> Shape:
         "finished_at": _time(entry.finished_at),
         "late_seconds": entry.late_seconds,
         "outcome": None if entry.outcome is None else entry.outcome.value,
-        "message": entry.message,
+        "message": mask(entry.message),
     }
 
 
-def _task(task: Task | None) -> Shape | None:
-    return None if task is None else {**dict.fromkeys(_TASK_KEYS), **canonical.task_document(task)}
+def _task(task: Task | None, places: Collection[str] = ()) -> Shape | None:
+    return None if task is None else {**dict.fromkeys(_TASK_KEYS), **shown_document(task, places)}
 
 
 def _time(moment: datetime | None) -> str | None:

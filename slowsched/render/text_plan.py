@@ -5,11 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slowsched.model import ChangeKind
+from slowsched.render.base_words import (
+    attribution_title,
+    attribution_words,
+    behind_lists,
+    behind_words,
+    by_attribution,
+    speculative_words,
+)
 from slowsched.render.layout import Ink, flow, paint, sentence
-from slowsched.render.plan_words import COUNTED, first_due, problems_words, standing, timer_words
+from slowsched.render.plan_words import (
+    COUNTED,
+    first_due,
+    needed_words,
+    problems_words,
+    standing,
+    timer_words,
+    together_words,
+    trailer_words,
+    until_words,
+)
 from slowsched.render.text_change import KIND_INK, block, one_line
 from slowsched.render.text_problems import problem_lines
-from slowsched.render.words import command, counted, moment, owner_words
+from slowsched.render.words import command, counted, owner_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +35,10 @@ if TYPE_CHECKING:
     from slowsched.model import Plan
     from slowsched.render.layout import Line, Span
 
-__all__ = ["BLOCKS_MAX", "plan_text"]
+__all__ = ["BEHIND_MAX", "BLOCKS_MAX", "change_lines", "plan_text", "rest_lines", "summary_lines"]
 
 BLOCKS_MAX = 200  # changes shown in full: more is not read on a screen, and the JSON document has all
+BEHIND_MAX = 20  # ids of a kind that are named where a branch is behind
 _BLANK: Line = ()
 
 
@@ -30,21 +49,25 @@ def plan_text(plan: Plan, *, width: int, color: bool, applying: bool = False) ->
 
 def _lines(plan: Plan, width: int, *, applying: bool) -> Iterator[Line]:
     yield from _header(plan, width)
+    speculative = speculative_words(plan)
+    if speculative is not None:
+        yield from sentence(speculative, width, Ink.BAD)
     yield _BLANK
     if plan.problems:
         yield from problem_lines(plan.problems)
         yield _BLANK
         yield from sentence(problems_words(plan), width, Ink.BAD)
     elif plan.changes:
-        yield from _changes(plan, width)
-        yield from flow(_summary(plan), width, hang=6)
+        yield from change_lines(plan, width)
+        yield from summary_lines(plan, width)
         yield from sentence(f"Timer: {timer_words(plan)}.", width)
         yield from _validity(plan, width)
     else:
         yield from sentence(f"No changes. {standing(plan)}.", width)
         yield from sentence(f"Timer: {timer_words(plan)}.", width)
-    yield from _unreadable(plan, width)
-    yield from _refused(plan, width)
+    yield from _behind(plan, width)
+    yield from rest_lines(plan, width)
+    yield from _trailers(plan, width)
     if not applying:
         yield from _next(plan, width)
 
@@ -55,15 +78,43 @@ def _header(plan: Plan, width: int) -> Iterator[Line]:
     return sentence(f"Plan for {owner_words(plan.environment, plan.owner, plan.commit)}", width, ink)
 
 
-def _changes(plan: Plan, width: int) -> Iterator[Line]:
-    for change in plan.changes[:BLOCKS_MAX]:
-        yield from block(change, plan.now, width)
-        yield _BLANK
-    rest = plan.changes[BLOCKS_MAX:]
-    if rest:
-        yield ((f"{counted(len(rest), 'more change')}, one line each (--format json shows all of them):", Ink.STRONG),)
-        yield from map(one_line, rest)
-        yield _BLANK
+def change_lines(plan: Plan, width: int) -> Iterator[Line]:
+    """Write the changes, those of a branch under a title that says whose they are; the first of them in full."""
+    room = BLOCKS_MAX
+    for attribution, changes in by_attribution(plan):
+        if attribution is not None:
+            yield from sentence(f"{attribution_title(attribution, plan, len(changes))}:", width, Ink.STRONG)
+            yield _BLANK
+        for change in changes[:room]:
+            yield from block(change, plan.now, width)
+            yield _BLANK
+        rest = changes[room:]
+        room -= min(room, len(changes))
+        if rest:
+            more = counted(len(rest), "more change")
+            yield ((f"{more}, one line each (--format json shows all of them):", Ink.STRONG),)
+            yield from map(one_line, rest)
+            yield _BLANK
+
+
+def summary_lines(plan: Plan, width: int) -> Iterator[Line]:
+    """Write how many changes there are of each kind, and whose they are."""
+    yield from flow(_summary(plan), width, hang=6)
+    words = attribution_words(plan)
+    if words is not None:
+        yield from sentence(words, width)
+
+
+def _behind(plan: Plan, width: int) -> Iterator[Line]:
+    """Write what the branch lacks: no change of the plan, so it stands apart from them."""
+    words = behind_words(plan)
+    if words is None:
+        return
+    yield _BLANK
+    yield from sentence(f"{words}:", width, Ink.STRONG if plan.changes else Ink.PLAIN)
+    for word, ids in behind_lists(plan):
+        more = f", and {len(ids) - BEHIND_MAX} more" if len(ids) > BEHIND_MAX else ""
+        yield from sentence(f"{word}: {', '.join(ids[:BEHIND_MAX])}{more}", width, indent=2)
 
 
 def _summary(plan: Plan) -> Iterator[Span]:
@@ -76,10 +127,18 @@ def _summary(plan: Plan) -> Iterator[Span]:
 
 
 def _validity(plan: Plan, width: int) -> Iterator[Line]:
-    task_id = first_due(plan)
-    if plan.valid_until is not None and task_id is not None:
-        until = moment(plan.valid_until)
-        yield from sentence(f"This plan is out of date from {until}, when {task_id} becomes due.", width)
+    for words in together_words(plan):
+        yield from sentence(words, width)
+    due = first_due(plan)
+    if due is not None:
+        words = f"This plan is out of date from {until_words(due)}, when {due.id} becomes due."
+        yield from sentence(words, width)
+
+
+def rest_lines(plan: Plan, width: int) -> Iterator[Line]:
+    """Write what is left alone, and what refuses the plan."""
+    yield from _unreadable(plan, width)
+    yield from _refused(plan, width)
 
 
 def _unreadable(plan: Plan, width: int) -> Iterator[Line]:
@@ -98,6 +157,25 @@ def _refused(plan: Plan, width: int) -> Iterator[Line]:
         yield _BLANK
         for refusal in plan.refused:
             yield from sentence(f"Refused: {refusal.message} [{refusal.code}]", width, Ink.BAD)
+
+
+def _trailers(plan: Plan, width: int) -> Iterator[Line]:
+    """Say what commits allow, and on a branch what could be said to allow the rest."""
+    if plan.trailers:
+        yield _BLANK
+        for trailer in plan.trailers[:BLOCKS_MAX]:
+            where, said, why = trailer_words(trailer)
+            yield from sentence(f"{where}: {said}{why}", width, Ink.YELLOW if trailer.message else Ink.PLAIN)
+        if len(plan.trailers) > BLOCKS_MAX:
+            yield from sentence(f"... and {len(plan.trailers) - BLOCKS_MAX} more", width)
+    words = needed_words(plan)
+    if words is not None:
+        yield _BLANK
+        yield from sentence(f"{words}:", width)
+        for line in plan.needed[:BLOCKS_MAX]:
+            yield from sentence(line, width, indent=4)
+        if len(plan.needed) > BLOCKS_MAX:
+            yield from sentence(f"... and {len(plan.needed) - BLOCKS_MAX} more", width, indent=4)
 
 
 def _next(plan: Plan, width: int) -> Iterator[Line]:

@@ -19,6 +19,7 @@ from slowsched.render.words import (
     short_commit,
     span,
 )
+from slowsched.sensitive import message_mask, row_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -133,7 +134,7 @@ def _recorded(row: Row) -> Iterable[tuple[str, str]]:
         ("source", harmless(f"{source.path}:{source.line}, {short_commit(source.commit)}")),
         ("owner", harmless(row.owner)),
         ("generation", f"{row.generation}, version {row.version}"),
-        ("digest", row.digests.execution[:_DIGEST_DIGITS]),
+        ("digest", row_digests(row).execution[:_DIGEST_DIGITS]),
     )
 
 
@@ -142,10 +143,11 @@ def _history(row: Row, width: int) -> Iterator[Line]:
         yield (("No attempts.", Ink.PLAIN),)
         return
     yield ("History", Ink.STRONG), (" (generation.attempt)", Ink.FAINT)
+    mask = message_mask(row.task)
     for entry, line in zip(row.history, table([_attempt(each) for each in row.history]), strict=True):
         yield line
         if entry.message is not None:
-            yield from sentence(entry.message, width, indent=2 * _INDENT, hang=0)
+            yield from sentence(mask(entry.message), width, indent=2 * _INDENT, hang=0)
 
 
 def _attempt(entry: HistoryEntry) -> Line:

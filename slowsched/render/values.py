@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from slowsched import canonical
 from slowsched.render.harmless import harmless
 from slowsched.render.layout import Ink, columns, crop, crop_pair, pad
+from slowsched.sensitive import MASK, shown_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from slowsched.model import Field, Task
     from slowsched.render.layout import Line
@@ -34,7 +35,8 @@ _NONE = "(none)"
 _BARE = ("$.due", "$.action", "$.timezone", "$.grace", "$.timeout", "$.retry.", "$.team")
 # What a task is without being told; a created task shows what differs from it.
 _OBVIOUS = {"$.retry.attempts": 5, "$.retry.backoff": "1m", "$.retry.max_backoff": "1h", "$.timeout": "30s"}
-_TOLD_ELSEWHERE = ("$.id", "$.due")  # the title and the line that says when it fires
+# The title, the line that says when it fires, and the masks themselves.
+_TOLD_ELSEWHERE = ("$.id", "$.due", "$.sensitive")
 
 
 def _value_text(pointer: str, value: Any) -> str:
@@ -44,13 +46,17 @@ def _value_text(pointer: str, value: Any) -> str:
     return harmless(json.dumps(value, ensure_ascii=False))
 
 
-def task_values(task: Task) -> Iterator[tuple[str, str]]:
-    """Yield what a task says, name and value, the payload value by value; the obvious is left out."""
-    document = canonical.task_document(task)
+def task_values(task: Task, places: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """Yield what a task says, name and value, the payload value by value; the obvious is left out.
+
+    What is sensitive is masked: by the task itself, and at `places`.
+    """
+    document = shown_document(task, places)
+    hidden = {*task.sensitive, *places}
     ordered = {"action": None, "payload": None} | document
     for pointer, value in _leaves((), ordered):
         if pointer not in _TOLD_ELSEWHERE and not (pointer in _OBVIOUS and _OBVIOUS[pointer] == value):
-            yield _name(pointer), _value_text(pointer, value)
+            yield _name(pointer), MASK if pointer in hidden else _value_text(pointer, value)
 
 
 def _leaves(path: tuple[str, ...], value: Any) -> Iterator[tuple[str, Any]]:
@@ -95,10 +101,13 @@ def field_lines(fields: Iterable[Field], width: int, indent: int) -> Iterator[Li
 
 def field_values(field: Field) -> tuple[str, str, str]:
     """Write a field as its name, the value before and the value after."""
-    before, after = (
-        _NONE if value is None else _value_text(field.pointer, value) for value in (field.before, field.after)
-    )
-    return _name(field.pointer), before, after
+    before, after = (_NONE if value is None else _side_text(field, value) for value in (field.before, field.after))
+    # Two masks look alike: that what they hide differs must be said.
+    return _name(field.pointer), before, f"{after}, changed" if field.sensitive and before == after else after
+
+
+def _side_text(field: Field, value: Any) -> str:
+    return MASK if field.sensitive and value == MASK else _value_text(field.pointer, value)
 
 
 def _fits(before: str, after: str, room: int) -> bool:

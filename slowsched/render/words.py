@@ -41,6 +41,7 @@ _PRECISION = (
 _COMMIT_DIGITS = 7  # as git shows it
 
 _NOTES = {
+    "imminent": "imminent: it is about to fire",
     "late-skip": "recorded as missed, not run",
     "policy-only": "policy only: the execution is untouched",
     "restored": "restored: its file is back",

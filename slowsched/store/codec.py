@@ -229,6 +229,8 @@ def _task(item: Mapping[str, Any]) -> Task:
         read_optional_text(document, name)
     for name in task.labels:
         read_text(task.labels, name)
+    for each in task.sensitive:
+        read_text({"sensitive": each}, "sensitive")
     if type(task.protect) is not bool:
         raise ValueError("its `protect` is not true or false")
     return task

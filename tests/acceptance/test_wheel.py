@@ -70,6 +70,8 @@ def test_the_wheel_holds_what_it_needs_and_each_schema_once(wheel: Path) -> None
         "slowsched/data/starter/worker/actions.py",
         "slowsched/data/starter/worker/catalogue.py",
         "slowsched/data/worker/handler.py",
+        "slowsched/data/workflows/apply.yml",
+        "slowsched/data/workflows/plan.yml",
     ]
     about = [f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")]
     assert names == sorted([*modules, *data, *about, "slowsched/py.typed"])

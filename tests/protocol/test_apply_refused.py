@@ -12,7 +12,7 @@ from values import COMMIT, MINUTE, OWNER
 from slowsched.control import ApplyLock, Holder
 from slowsched.errors import GitError, ProblemsError, StoreError, UsageError
 from slowsched.live_plan import read_plan
-from slowsched.model import Control, OwnerControl
+from slowsched.model import Control, OwnerControl, Trailer
 from slowsched.plan import PlanOptions
 from slowsched.reports import ApplyStatus
 
@@ -59,6 +59,29 @@ def test_a_protected_task_is_not_deleted_without_its_name():
     message = "'kept' is protected: say --allow-protected 'kept' to delete it"
     assert refused(report) == (ApplyStatus.REFUSED, (), [("protected", message)])
     assert applied(scene, [declared("a")], options=PlanOptions(allow_protected=frozenset({"kept"}))).status == "applied"
+
+
+def test_trailers_are_asked_for_under_the_lock_and_allow():
+    """What they say is of the commits since the one applied last, as the control row has it then."""
+    scene = a_scene(due(60, id="kept", protect=True), **EVENTBRIDGE)
+    asked = []
+
+    def trailers(applied):
+        asked.append((applied, mine(scene).lock is not None))
+        return [Trailer(name="Slowsched-Allow-Protected", value="kept", commit=COMMIT)]
+
+    assert applied(scene, [declared("a")], trailers=trailers).status == "applied"
+    assert applied(scene, [declared("a")], trailers=trailers).status == "nothing"
+    assert asked == [(None, True), (COMMIT, True)]
+
+
+def test_how_a_plan_differs_is_told_line_by_line():
+    """Whatever the caller knows of the approved plan stands beside the refusal."""
+    scene = a_scene(**EVENTBRIDGE)
+    with untouched(scene):
+        report = applied(scene, [declared("a")], expect="0" * 64, difference=lambda plan: [plan.changes[0].id, "more"])
+    message = f"the plan is {report.digest[:12]} now, not 000000000000: look at the plan again"
+    assert refused(report) == (ApplyStatus.STALE, (), [("stale", message), ("stale", "a"), ("stale", "more")])
 
 
 def test_a_plan_other_than_the_approved_one_is_refused():
