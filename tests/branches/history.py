@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from click.testing import CliRunner
 from cli.command_line import Ran
+from click.testing import CliRunner
 
 from slowsched.canonical import digests
 from slowsched.cli.main import program
 from slowsched.config import load_config
 from slowsched.model import Row
 from slowsched.wiring import open_backend
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG = "version: 1\nowner: acme/shop\nenvironments:\n  local: {backend: local, path: .slowsched/local.db}\n"
 SCHEMA = "schemas/actions/NOTE.schema.json"
@@ -24,7 +26,9 @@ Labels = dict[str, tuple[str, str | None]]
 
 def task(task_id: str, price: int = 1, *more: str) -> str:
     """Return a task file, its values apart from each other so that git can merge them; `more` are further lines."""
-    lines = [f"id: {task_id}", "due: 2190-01-01T00:00:00Z", "action: NOTE", "payload:", f"  price: {price}", *more]
+    # An edit has another length: of one in the same instant, and as long, git may not notice on every file system.
+    priced = f"  price: {price} # {'.' * price}"
+    lines = [f"id: {task_id}", "due: 2190-01-01T00:00:00Z", "action: NOTE", "payload:", priced, *more]
     return "\n".join(lines) + "\n"
 
 
