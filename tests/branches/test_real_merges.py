@@ -39,11 +39,9 @@ def _commit(history: History, files: dict[str, tuple[int, int]]) -> None:
 @settings(max_examples=6, deadline=None)
 @given(_FILES, _FILES, _FILES)
 def test_the_plan_of_a_branch_is_the_plan_of_its_merge(base: Any, branch: Any, main: Any) -> None:
-    """Where git merges without a conflict, both plans have the same digest.
-
-    Without renames: for git a file whose id was changed is the same file, and takes over what main did to it.
-    And without an edit against a delete: for git 2.39, told of no renames, that is no conflict.
-    """
+    """Where git merges without a conflict, both plans have the same digest."""
+    # Without renames: for git a file whose id was changed is the same file, and takes over what main did to it. And
+    # without an edit against a delete: for git 2.39, told of no renames, that is no conflict.
     for mine, other in ((branch, main), (main, branch)):
         assume(all(name in mine or other.get(name, value) == value for name, value in base.items()))
     with TemporaryDirectory() as folder:
