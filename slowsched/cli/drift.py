@@ -28,7 +28,7 @@ __all__ = ["drift_command", "drift_status"]
 @format_option("text", "json", "markdown")
 @pass_settings
 def drift_command(settings: Settings, *, form: str) -> Status:
-    """Compare the rows with what the commit applied last asked for: what apply would put back.
+    """Compare the rows with what the commit applied last asked for, and show what apply would put back.
 
     That commit is read from git, whatever is checked out. Rows that no commit asked for are drift, and so is a
     timer that is not set for the next task. Status 2: there is drift; 1: it cannot be told.

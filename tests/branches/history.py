@@ -26,7 +26,9 @@ Labels = dict[str, tuple[str, str | None]]
 
 def task(task_id: str, price: int = 1, *more: str) -> str:
     """Return a task file, its values apart from each other so that git can merge them; `more` are further lines."""
-    lines = [f"id: {task_id}", "due: 2190-01-01T00:00:00Z", "action: NOTE", "payload:", f"  price: {price}", *more]
+    # An edit has another length: of one in the same instant, and as long, git may not notice on every file system.
+    priced = f"  price: {price} # {'.' * price}"
+    lines = [f"id: {task_id}", "due: 2190-01-01T00:00:00Z", "action: NOTE", "payload:", priced, *more]
     return "\n".join(lines) + "\n"
 
 
