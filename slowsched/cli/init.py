@@ -57,14 +57,17 @@ def init_command(
     """Make a repository that works in DIR, the current folder by default.
 
     It writes the config, an example task, the schemas for your editor and of the example's payload, the
-    code of its action, and what git is to ignore. A file that exists is never overwritten; an environment
-    from Terraform is added to the config, whose comments and layout stay.
+    code of its action, and what git is to ignore. A file that exists is never overwritten, and an example
+    that was taken away does not come back. An environment from Terraform is added to the config, whose
+    comments and layout stay.
     """
     from slowsched import __version__
     from slowsched.starter import EXAMPLE_PATH, starter_files, workflow_files
 
     root, now = Path(directory), datetime.now(UTC)
     files = starter_files(_checked(owner) if owner else _default_owner(root), now)
+    if (root / CONFIG_NAME).exists() and not (root / EXAMPLE_PATH).exists():
+        del files[EXAMPLE_PATH]  # a repository of its own by now, which has taken the example away
     if github:
         files |= workflow_files(__version__)
     if terraform is None:

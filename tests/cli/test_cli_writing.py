@@ -69,6 +69,19 @@ def test_init_into_another_folder(run, folder, monkeypatch):
     assert run("validate").stdout == "1 file, 1 task: no problems.\n"
 
 
+def test_an_example_that_was_taken_away_does_not_come_back(run, repository):
+    """What else is missing does."""
+    assert run("init").status == 0
+    (repository / "tasks" / "winter-sale.yaml").unlink()
+    (repository / ".vscode" / "extensions.json").unlink()
+    again = run("init")
+    created = [line for line in again.stdout.splitlines() if line.startswith("created")]
+    assert (created, (repository / "tasks" / "winter-sale.yaml").exists()) == (
+        ["created  .vscode/extensions.json"],
+        False,
+    )
+
+
 def test_init_overwrites_nothing(run, folder):
     """What exists stays as it is, and is named; a .gitignore gets its line added, once."""
     kept = {"slowsched.yaml": "version: 1\nowner: mine/own\n", ".gitignore": "*.log", "tasks/winter-sale.yaml": "x"}
