@@ -272,6 +272,29 @@ def test_refused_permissions(guarded):
     assert (shop.run(ARM, **key).status, shop.armed()) == (0, "cron(0 0 1 1 ? 2190)")
 
 
+# --- half of an answer -----------------------------------------------------------------------------
+
+
+def test_a_read_that_breaks_off_in_the_middle_of_the_rows(shop, proxy):
+    """Half of the rows is no plan: it would create what is there already, and nothing is written."""
+    for number in range(20):
+        shop.declare(f"t{number:02}", text="x" * 60_000)
+    assert shop.run(APPLY).status == 0
+    pages = []
+
+    def is_later_page(request):
+        if request.operation == "Query" and "ExclusiveStartKey" in request.document:
+            pages.append(request)
+        return bool(pages) and request is pages[-1]
+
+    proxy.fail(99, matching=is_later_page)
+    for command in (PLAN, APPLY):
+        ran = shop.run(command, **through(proxy))
+        said = f"slowsched: error: cannot read the table {shop.table!r}: AWS has a failure of its own, again and again"
+        assert (ran.status, ran.stdout, ran.stderr.startswith(said)) == (1, "", True)
+    assert (len(pages) >= 2, "No changes. 21 unchanged" in shop.run(PLAN).stdout) == (True, True)
+
+
 # --- what is not there -----------------------------------------------------------------------------
 
 
