@@ -8,7 +8,6 @@ is another check (`provider_schema`). Nothing was run against AWS.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -88,11 +87,14 @@ def _unpack_provider() -> None:
     archives = sorted(packages.glob(f"python*/site-packages/{PROVIDER_ZIP}"))
     if not archives:
         raise EmulatorError(f"no {PROVIDER_ZIP} in {packages}; run make emulators")
-    unpacked = PROVIDER_FOLDER.with_name(f"{PROVIDER_FOLDER.name}.{os.getpid()}")
+    # A folder of its own for each that comes at once: threads of this process, and other processes.
+    unpacked = Path(tempfile.mkdtemp(prefix="provider-", dir=EMULATORS))
+    unpacked.chmod(0o755)
     with zipfile.ZipFile(archives[-1]) as archive:
         archive.extractall(unpacked)
     for file in unpacked.iterdir():
         file.chmod(0o755)
+    PROVIDER_FOLDER.parent.mkdir(parents=True, exist_ok=True)
     try:
         unpacked.rename(PROVIDER_FOLDER)
     except OSError:  # somebody else was quicker
