@@ -72,3 +72,10 @@ def test_the_document_has_what_the_plan_has_and_the_drift() -> None:
     """A script finds both in one document."""
     shape = drift_shape(Drift(plan=a_plan(), applying=NEWER, timer=TIMER))
     assert shape["drift"] == {"found": True, "applied": COMMIT, "applying": NEWER, "timer": TIMER}
+
+
+def test_an_issue_without_drift_says_no_more() -> None:
+    """Neither a timer nor an apply is spoken of."""
+    text = drift_markdown(Drift(plan=a_plan()))
+    assert text.startswith(f"### slowsched drift: production\n\nNo drift in the table: it is {ASKED}; 12 unchanged")
+    assert ("Set it with" in text, "is being applied" in text) == (False, False)
