@@ -12,7 +12,12 @@ from slowsched.reports import Drift
 
 NEWER = "b" * 40
 TIMER = "it is not set, and a task is due"
-UNFINISHED = "Commit bbbbbbb is being applied, or its apply was stopped (then apply it again): what that has written is no drift."
+UNFINISHED = " ".join(
+    [
+        "Commit bbbbbbb is being applied, or its apply was stopped (then apply it again):",
+        "what that has written is no drift.",
+    ]
+)
 ASKED = f"what commit {COMMIT[:7]} asked for, which was applied last"
 
 
