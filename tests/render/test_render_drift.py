@@ -12,12 +12,8 @@ from slowsched.reports import Drift
 
 NEWER = "b" * 40
 TIMER = "it is not set, and a task is due"
-UNFINISHED = " ".join(
-    [
-        "Commit bbbbbbb is being applied, or its apply was stopped (then apply it again):",
-        "what that has written is no drift.",
-    ]
-)
+STOPPED = "Commit bbbbbbb is being applied, or its apply was stopped (then apply it again):"
+UNFINISHED = f"{STOPPED} what that has written is no drift."
 ASKED = f"what commit {COMMIT[:7]} asked for, which was applied last"
 
 
