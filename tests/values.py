@@ -50,7 +50,7 @@ def at(text: str) -> datetime:
 
 
 def a_retry(**overrides: Any) -> Retry:
-    """Return the retry policy that CONTRACT names as the default."""
+    """Return the retry policy that is the default (docs/task-files.md)."""
     return Retry(**({"attempts": 5, "backoff": MINUTE, "max_backoff": HOUR} | overrides))
 
 
