@@ -37,6 +37,7 @@ __all__ = ["WORKER_BUDGET", "WakeRequest", "idle_report", "wake"]
 
 WORKER_BUDGET = timedelta(minutes=14)  # of Lambda's fifteen: one is left to settle, arm and report
 START_SLACK = timedelta(seconds=30)  # a task as long as the budget may still start in a wake that just began
+WAKE_COMES = timedelta(minutes=1)  # a minute that has begun fires within it, and is then delivered
 POLL_SECONDS = 1.0  # how soon a wake that waits notices that it is to stop, or what others wrote for this moment
 
 
@@ -63,6 +64,10 @@ def wake(backend: Backend, runner: Runner, request: WakeRequest | None = None) -
     control = backend.store.control()
     if request.announce is not None:
         announce(backend.store, control, request.announce)
+    resumed = _stays_for(backend, control)
+    if resumed is not None:
+        _sleep_until(backend, resumed, request.stop)
+        control = backend.store.control()
     idle = idle_report(backend, control)
     return _Wake(backend, runner, request, control).run() if idle is None else idle
 
@@ -79,6 +84,24 @@ def idle_report(backend: Backend, control: Control) -> WakeReport | None:
         paused=control.pause,
         not_before=control.not_before if _waits(control, now) else None,
     )
+
+
+def _stays_for(backend: Backend, control: Control) -> datetime | None:
+    """Return the first moment after a resume when it is so near that this wake is the one for it.
+
+    By a clock that is behind, the wake of that minute comes before it, and none comes after.
+    """
+    now = backend.clock()
+    if backend.standing or control.pause is not None or not _waits(control, now):
+        return None
+    moment = control.not_before
+    return moment if moment is not None and moment - now <= backend.timer.near else None
+
+
+def _sleep_until(backend: Backend, moment: datetime, stop: Callable[[], bool]) -> None:
+    """Wait for a moment, or until somebody says `stop`."""
+    while (left := (moment - backend.clock()).total_seconds()) > 0 and not stop():
+        backend.sleep(min(left, POLL_SECONDS))
 
 
 def _waits(control: Control, now: datetime) -> bool:
@@ -135,6 +158,7 @@ class _Wake:
         self._walks = 0
         self._complete = False  # whether the last walk handled every due row that can be read
         self._next: _Next | None = None  # what was found out since the last write of a row
+        self._left_for: datetime | None = None  # when somebody else is to serve what is due and was left behind
         self._polled = False  # whether a second was given to what was started last, without asking the store
         self._stopped = False  # the store fell silent, or somebody paused: claim nothing more
         self._paused: Pause | None = None
@@ -152,6 +176,8 @@ class _Wake:
                 if claimed:
                     self._arm()
                     self._execute(claimed)
+                elif self._leaves_anew():
+                    self._arm()  # somebody else has to serve it, while this wake goes on
                 if self._runner.busy:
                     unfinished = self._settle(self._runner.wait(self._seconds_to_next()))
                     if unfinished and self._runner.busy:
@@ -309,15 +335,19 @@ class _Wake:
         moment = self._next_moment() if self._near and self._goes_on() else None
         if moment is None or moment > self._backend.clock() + self._near:
             return False
-        while (left := (moment - self._backend.clock()).total_seconds()) > 0 and not self._request.stop():
-            self._backend.sleep(min(left, POLL_SECONDS))
+        _sleep_until(self._backend, moment, self._request.stop)
         return not self._request.stop()
+
+    def _leaves_anew(self) -> bool:
+        """Say whether a wake that goes on left something that is due, and has not asked the timer for it."""
+        return not self._complete and self._left_for is None and self._goes_on()
 
     def _unattended(self) -> datetime | None:
         """Return the first moment that this wake does not look after itself, for the timer.
 
-        What it leaves behind of that gets the first moment that the timer can serve, or an earlier one beyond
-        the horizon, for which the timer is set already where it is near.
+        What it leaves behind of that gets the first moment that the timer can serve, and keeps it until its wake
+        should have come: a new one each time would postpone it for as long as this wake goes on. An earlier moment
+        beyond the horizon, for which the timer is set already where it is near, goes first.
         """
         now = self._backend.clock()
         goes_on = self._goes_on()
@@ -329,9 +359,11 @@ class _Wake:
             leaves = next(self._agenda.due(self._horizon), None) is not None
             first = store.next_wake(self._horizon)
         if not leaves:
+            self._left_for = None
             return first
-        soonest = self._not_before or self._backend.soonest()
-        return soonest if first is None else min(first, soonest)
+        if self._left_for is None or now >= self._left_for + WAKE_COMES + self._backend.timer.delivery:
+            self._left_for = self._not_before or self._backend.soonest()
+        return self._left_for if first is None else min(first, self._left_for)
 
     def _arm(self) -> None:
         try:
