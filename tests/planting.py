@@ -56,15 +56,22 @@ class _Planted(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoade
         raise OSError(path)  # so that no compiled file is looked for
 
 
-def _run(module: str, text: str, replacement: str, tests: list[str]) -> int:
-    """Run some tests with one fault planted, in this process; with no text, without a fault."""
+def plant(module: str, text: str, replacement: str) -> bool:
+    """Plant a fault in a module that is not imported yet; says whether its text is there, once."""
     path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
     source = path.read_text(encoding="utf-8")
     if text:
         if source.count(text) != 1:
-            return NOT_APPLICABLE
+            return False
         source = source.replace(text, replacement)
     sys.meta_path.insert(0, _Planted(f"slowsched.{module}", path, source))
+    return True
+
+
+def _run(module: str, text: str, replacement: str, tests: list[str]) -> int:
+    """Run some tests with one fault planted, in this process; with no text, without a fault."""
+    if not plant(module, text, replacement):
+        return NOT_APPLICABLE
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         return int(pytest.main([*QUICKLY, *sys.argv[1:], *(str(FOLDER / name) for name in tests)]))
 

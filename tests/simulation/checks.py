@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from simulation.dynamodb import CONTROL
 from simulation.faults import HEARTBEAT
 from simulation.final import Converging
+from simulation.people import commit_name
 from slowsched.errors import BackendError
 from slowsched.lifecycle import CLOCK_SKEW, DEFER_MAX, HISTORY_MAX
 from slowsched.model import HistoryOutcome, Row, State
 from slowsched.reports import ApplyStatus, Result
 from slowsched.store.codec import decode_control, decode_row
 from slowsched.timer.eventbridge import EventBridgeTimer, read_at, read_cron
-from slowsched.timing import ceil_minute
+from slowsched.timing import ceil_minute, parse_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,8 +83,10 @@ class Checks:
         self._complete: set[str] = set()  # tokens of executions that came to their end
         self._written_at: dict[str, datetime] = {}
         self._excused: set[str] = set()  # processes that left an assumption behind
+        self._newest: dict[str, int] = {}  # the newest commit of which a row was written, by owner
         self._paused = False
         self._resumed: datetime | None = None
+        self._not_before: datetime | None = None
         self._gave_up: datetime | None = None
         self.final = Converging(world)
 
@@ -131,13 +134,37 @@ class Checks:
         if minute is None or rest != constant:
             self._world.violated("the timer is set to whole minutes, all else the same", repr(wanted))
 
+    def quiet(self, last: Process) -> None:
+        """Nobody does anything any more: the timer is set to the minute of the earliest wake, and to no other."""
+        world, now = self._world, self._world.hub.now
+        undisturbed = world.faults.last is None or world.faults.last < last.began
+        if self._paused or not (self._calm() or undisturbed):
+            return
+        if last.name in self._excused or (self._not_before is not None and now < self._not_before + APPLIED_LATE):
+            return
+        waiting = [item for item in world.table.items.values() if "wake_at" in item]
+        if not waiting or not world.alarm.works():
+            return
+        world.figures["timers looked at"] += 1
+        first = _row(min(waiting, key=lambda item: item["wake_at"]["S"]))
+        minute, wanted = ceil_minute(first.wake_at or now), world.alarm.wanted()
+        near = minute < now + NEAR + CLOCK_SKEW  # in force already, or what is in force brings a worker that stays
+        left = first.task.timeout > NEAR or (self._gave_up is not None and now < self._gave_up + APPLIED_LATE)
+        own = self._calm() or world.alarm.last_writer == last.name  # else it may be an older fault's, and left as near
+        if now + CLOCK_SKEW < minute and own:
+            soon = wanted is not None and now - MINUTE - DELIVERY < wanted <= (now + APPLIED_LATE if left else minute)
+            if wanted != minute and not ((near or left) and soon):
+                world.violated("the timer covers the earliest wake", f"set to {wanted}, the earliest is {minute}")
+        elif last.arms and now > minute + APPLIED_LATE and (wanted is None or not now < wanted <= now + APPLIED_LATE):
+            world.violated("the timer covers the earliest wake", f"set to {wanted}, overdue since {minute}")
+
     # --- a write -----------------------------------------------------------------------------------
 
     def written(self, before: Any, after: Any, process: Process | None) -> None:
         """Look at a write as it takes effect."""
         item = after or before
         if item["id"]["S"] == CONTROL:
-            self._control_written(after)
+            self._control_written(after, process)
             return
         if after is None:
             self._forget(before["id"]["S"])
@@ -182,10 +209,12 @@ class Checks:
             if process.name not in self._excused and self._calm():
                 self._world.violated("apply writes under its lock", f"{process.name} writes {new.id}, {holder} has it")
             return
-        newer = None if old is None or old.source.commit is None else int(old.source.commit)
-        if newer is not None and writer.commit is not None and writer.commit < newer and not writer.rollback:
-            text = f"{process.name} writes {new.id} over commit {newer}"
-            self._world.violated("an acknowledged edit is never lost to an older commit", text)
+        newest = self._newest.get(process.owner, -1)
+        if writer.commit is not None and not writer.rollback:
+            if writer.commit < newest:
+                text = f"{process.name} writes {new.id} after commit {newest}"
+                self._world.violated("an edit is never lost to an older commit", text)
+            self._newest[process.owner] = max(newest, writer.commit)
 
     def _holder(self, owner: str) -> str | None:
         item = self._world.table.items[("0", CONTROL)]
@@ -209,7 +238,7 @@ class Checks:
         if new.state is State.SUCCEEDED and (old is None or old.state is not State.SUCCEEDED):
             self._success(old, new)
         if new.state is State.MISSED and (old is None or old.state is not State.MISSED):
-            self._missed(new, by_apply)
+            self._missed(new, by_apply or (process is not None and process.name in self._excused))
         if new.state is State.DEAD and (old is None or old.state is not State.DEAD):
             self._dead(new)
 
@@ -219,10 +248,10 @@ class Checks:
         if token not in self._complete:
             self._world.violated("a success is that of its own execution", f"{new.id} #{new.generation}: {token}")
 
-    def _missed(self, row: Row, by_apply: bool) -> None:
+    def _missed(self, row: Row, excused: bool) -> None:
         grace = row.task.grace
-        if by_apply:
-            return  # skipped on request
+        if excused:
+            return  # skipped on request, or by a clock that is wrong
         if grace is None or self._world.hub.now + CLOCK_SKEW < row.task.due + grace or row.attempt:
             self._world.violated("missed means later than its grace", row.id)
 
@@ -283,13 +312,21 @@ class Checks:
         last = self._world.faults.last
         if last is not None:
             lease = row.task.timeout + MINUTE
-            until = max(until, last + max(HEARTBEAT, lease + 2 * MINUTE) + DELIVERY + CALLS)
+            heartbeat = HEARTBEAT if self._world.scenario.heartbeat else timedelta(0)
+            until = max(until, last + max(heartbeat, lease + 2 * MINUTE) + DELIVERY + CALLS)
         return until
 
-    def _control_written(self, item: Any) -> None:
+    def _control_written(self, item: Any, process: Process | None) -> None:
         if item is None or item["version"]["N"] == "0":
             return
-        paused = decode_control(_plain(item)).pause is not None
+        control = decode_control(_plain(item))
+        writer = None if process is None else self._writers.get(process.name)
+        if process is not None and writer is not None and writer.commit is not None and writer.rollback:
+            mine = control.of(process.owner)
+            if commit_name(writer.commit) in (mine.applying, mine.applied):
+                self._newest[process.owner] = writer.commit  # back on purpose: from here on forward again
+        paused = control.pause is not None
+        self._not_before = control.not_before
         if self._paused and not paused:
             self._resumed = self._world.hub.now
         self._paused = paused

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 PROPAGATION = EventBridgeTimer.propagation.total_seconds()
 DELIVERY = EventBridgeTimer.delivery.total_seconds()
+STALE_SHARE = 0.5  # of answers while a write is on its way
+AT_ONCE_SHARE = 0.3  # of writes that are in force within a second
+GAP_SHARE = 0.5  # of writes that take the one before out of force earlier than they come into it
 AGAIN_SECONDS = 120.0
 LATE_SECONDS = 600.0
 TARGET = {
@@ -58,14 +61,25 @@ class Alarm:
         self._read = read_cron if kind == "rule" else read_at
         first = {**CONSTANT[kind], "ScheduleExpression": NEVER[kind]}
         self._written: dict[str, Any] | None = first
-        self._in_force: list[tuple[datetime, int, dict[str, Any] | None]] = [(world.hub.now, 0, first)]
+        self._in_force: list[tuple[datetime, float, dict[str, Any] | None]] = [(world.hub.now, 0, first)]
         self._fired: datetime | None = None
         self._has_target = True
+        self.last_writer = ""
         self.writes = 0
 
     def describe(self) -> dict[str, Any] | None:
         """Return what was written last."""
         return self._written
+
+    def described(self, draw: float) -> dict[str, Any] | None:
+        """Return what AWS says of it: what was written last, or what is still in force before that."""
+        if draw < STALE_SHARE and self._written is not None and not self.settled():
+            return self._in_force_at(self._world.hub.now) or self._written
+        return self._written
+
+    def wanted(self) -> datetime | None:
+        """Return the minute that was written last, None when it would not fire."""
+        return self._minute_of(self._written)
 
     def minute(self) -> datetime | None:
         """Return the minute that is in force, None when nothing would fire."""
@@ -79,16 +93,21 @@ class Alarm:
         """Say whether all that was written is in force."""
         return all(since <= self._world.hub.now for since, _, _ in self._in_force)
 
-    def write(self, wanted: dict[str, Any] | None, *, by_hand: bool = False) -> None:
+    def write(self, wanted: dict[str, Any] | None, writer: str = "", *, by_hand: bool = False) -> None:
         """Set it; None: delete it. What deletes it takes its target away, which no writing of slowsched brings back."""
         world, chance = self._world, self._world.chance
         self._written = wanted
         self.writes += 1
+        self.last_writer = writer
         if by_hand:
             self._has_target = wanted is not None
-        since = world.hub.now + timedelta(seconds=chance.uniform(0.0, PROPAGATION))
+        at_once = chance.random() < AT_ONCE_SHARE
+        since = world.hub.now + timedelta(seconds=chance.uniform(0.0, 1.0 if at_once else PROPAGATION))
         if not world.faults.of_event(Fault.TIMER_OUT_OF_ORDER, None, chance.random(), f"order {self.writes}"):
             since = max([since, *(each for each, _, _ in self._in_force[-1:])])
+        gap, before = chance.random(), chance.random()
+        if gap < GAP_SHARE:
+            self._in_force.append((world.hub.now + (since - world.hub.now) * before, self.writes, None))
         self._enforce(since, wanted)
         again, seconds = chance.random(), chance.uniform(1.0, AGAIN_SECONDS)
         if not by_hand and world.faults.of_event(Fault.TIMER_AGAIN, None, again, f"again {self.writes}"):
@@ -104,7 +123,7 @@ class Alarm:
         self._enforce(self._world.hub.now, wanted)
 
     def _enforce(self, since: datetime, wanted: dict[str, Any] | None) -> None:
-        self._in_force.append((since, self.writes, wanted))
+        self._in_force.append((since, self.writes + 0.5, wanted))
         del self._in_force[:-50]
         minute = self._minute_of(wanted)
         if minute is None:
@@ -180,7 +199,7 @@ class Client:
 
     def _described(self, operation: str, name: str) -> dict[str, Any]:
         def read() -> dict[str, Any]:
-            found = self._alarm.describe()
+            found = self._alarm.described(self._process.chance.random())
             if found is None:
                 raise NotFoundError(operation)
             return {"Arn": f"arn:{name}", **found}
@@ -194,7 +213,7 @@ class Client:
             if kind == "schedule" and self._alarm.describe() is None:
                 raise refused(operation, "ResourceNotFoundException")
             self._world.tell(self._process.name, f"timer -> {_told(wanted)}")
-            self._alarm.write(wanted)
+            self._alarm.write(wanted, self._process.name)
             return {}
 
         return self._wire.call("events", f"{operation} {wanted['ScheduleExpression']}", write, write=True)

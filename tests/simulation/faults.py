@@ -74,6 +74,8 @@ CALL_FAULTS = (
     Fault.FREEZE,
     Fault.JUMP,
 )
+# What costs nobody a minute: an apply that is stopped arms the timer, and two fires are one wake too many.
+HARMLESS = {Fault.CANCELLED, Fault.FIRE_TWICE, Fault.FIRE_EARLY, Fault.JUMP, Fault.TTL_LATE}
 WRITES_ONLY = {Fault.LATE_REQUEST, Fault.SERVER_ERROR_DONE, Fault.LOST_ANSWER}
 
 # What a fault may cost beyond itself: the heartbeat, with the delivery of its event.
@@ -116,7 +118,10 @@ class Faults:
         if self.hub.now >= self.until or place in self.left_out:
             return False
         self.struck.append(place)
-        self.note(kind)
+        if kind in HARMLESS:
+            self.counts[kind] += 1
+        else:
+            self.note(kind)
         return True
 
     def note(self, kind: Fault, until: datetime | None = None) -> None:

@@ -129,11 +129,11 @@ class SimulatedRunner:
 
     @property
     def busy(self) -> int:
-        return len(self._running)
+        return len(self._running) + len(self._finished)
 
     @property
     def free(self) -> int:
-        return self._parallel - len(self._running) - len(self._hosted())
+        return self._parallel - self.busy - len(self._hosted())
 
     @property
     def overrun(self) -> bool:
@@ -203,7 +203,7 @@ class SimulatedRunner:
 
     def wait(self, seconds: float | None = None) -> list[Finished]:
         """Wait until an attempt has its outcome, or `seconds` are over."""
-        if self._running and not self._finished:
+        if self._running and not self._finished and (seconds is None or seconds > 0):
             self._waits = getcurrent()
             self._waited += 1
             if seconds is not None:

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from datetime import datetime
     from random import Random
 
+STEPS_A_DAY = 100_000  # a stormy day has a few thousand
 STRANDS = 16  # calls that one process makes at once, as production does (aws.PARALLEL_CALLS)
 
 
 class Gone(BaseException):
     """The process has died: nothing that it still tries reaches anybody."""
+
+
+class EndlessError(Exception):
+    """A day has so many steps that something goes round in circles."""
 
 
 class Hub:
@@ -48,10 +53,14 @@ class Hub:
     def run(self, until: datetime) -> None:
         """Let time pass."""
         self.greenlet = getcurrent()
-        queue = self._queue
+        queue, day, day_began = self._queue, self.now.date(), self.steps
         while queue and not self.over and queue[0][0] <= until:
             self.now, _, do = heapq.heappop(queue)
             self.steps += 1
+            if self.now.date() != day:
+                day, day_began = self.now.date(), self.steps
+            elif self.steps - day_began > STEPS_A_DAY:
+                raise EndlessError(f"more than {STEPS_A_DAY} steps in a day")
             do()
         if not self.over:
             self.now = max(self.now, until)
@@ -73,6 +82,8 @@ class Process:
         self.frozen_until: datetime | None = None
         self.calls = 0
         self.row_format = 1
+        self.began = hub.now
+        self.arms = False  # whether it has said that the timer is set
         self.on_death: Callable[[], object] = lambda: None
         self._waiting: set[Any] = set()
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from simulation.hub import Process
     from simulation.world import World
 
-WAY_SECONDS = 0.25  # at most, one way
+WAY_SECONDS = 0.25  # one way, at most times
+LONG_WAY_SECONDS = 4.0  # ... and the longest that is no fault
 FREEZE_SECONDS = (1.0, 900.0)
 SLOW_SECONDS = (1.0, 20.0)
 LATE_SECONDS = (CALL_SECONDS, 60.0)
@@ -71,7 +72,7 @@ class Wire:
         process, world = self._process, self._world
         process.check()
         fault = world.faults.of_call(process, write=write)
-        there, back = process.chance.random() * WAY_SECONDS, process.chance.random() * WAY_SECONDS
+        there, back = self._way(), self._way()
         if fault is not None:
             world.tell(process.name, f"{operation}: {fault}")
             there += self._befalls(fault, effect)
@@ -94,6 +95,11 @@ class Wire:
             self._unanswered(None)
         process.rest(back)
         return answer
+
+    def _way(self) -> float:
+        chance = self._process.chance
+        long = chance.random() < self._world.scenario.long_ways
+        return chance.random() * (LONG_WAY_SECONDS if long else WAY_SECONDS)
 
     def _befalls(self, fault: Fault, effect: Callable[[], Any]) -> float:
         """Let a fault strike that does so before the call is sent; returns the seconds that it costs."""

@@ -14,6 +14,7 @@ from slowsched.control import Holder
 from slowsched.errors import UsageError
 from slowsched.limits import PlanOptions
 from slowsched.model import LateChoice
+from slowsched.reports import ApplyReport, ApplyStatus
 from slowsched.timer.eventbridge import at_text, cron_text
 from slowsched.timing import ceil_minute
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from simulation.hub import Process
     from simulation.scenario import Act
     from simulation.world import World
-    from slowsched.reports import ApplyReport
 
 LOCK_TIMEOUT = timedelta(minutes=12)  # of a pipeline: as long as a lock of a dead one may last
 
@@ -66,6 +66,13 @@ class People:
         cancel, draw = act.more.get("cancel", 0.0), process.chance.random()
         stopped = world.hub.now + timedelta(seconds=cancel)
         cancelled = world.faults.of_event(Fault.CANCELLED, process, draw, "cancelled")
+        impatient = process.chance.random() < 0.5
+
+        def stop() -> bool:
+            if cancelled and impatient and world.hub.now >= stopped:
+                raise KeyboardInterrupt
+            return cancelled and world.hub.now >= stopped
+
         request = ApplyRequest(
             commit=commit_name(commit),
             options=self._options(act),
@@ -73,7 +80,7 @@ class People:
             lock_timeout=LOCK_TIMEOUT,
             holder=Holder(name=process.name),
             is_ancestor=lambda old, new: old <= new,
-            stop=lambda: cancelled and world.hub.now >= stopped,
+            stop=stop,
         )
         self.start_apply(process, commit, request)
 
@@ -108,6 +115,8 @@ class People:
             told = ", ".join(f"{each.kind} {each.id} {each.result}" for each in report.results)
             world.tell(process.name, f"{report.status}: {told or 'no changes'}")
             world.figures["applies"] += 1
+            done = (ApplyStatus.APPLIED, ApplyStatus.NOTHING, ApplyStatus.PARTIAL)
+            process.arms = report.status in done and report.timer_error is None
             world.checks.applied(process, commit, request, report)
             return report
 
@@ -128,6 +137,7 @@ class People:
                 world.tell(process.name, f"is refused: {error}")
             else:
                 world.tell(process.name, "done")
+                process.arms = act.kind == "arm"
             world.figures["interventions"] += 1
 
         world.checks.person(process, act.kind)

@@ -63,6 +63,8 @@ class Scenario:
     timer: str
     buckets: int
     page_rows: int | None
+    long_ways: float  # the share of ways that take seconds
+    heartbeat: bool = True
     upgrade_at: datetime | None = None
     learned_at: datetime | None = None  # when workers begin to know every action
 
@@ -81,6 +83,11 @@ class Profile:
     tasks_max: int = 5
     owners: int = 2
     unknown: float = 0.0
+    long_ways: float = 0.02
+    heartbeat: bool = True
+    timeouts: tuple[int, ...] = (10, 30, 120, 600)
+    edges: bool = False  # whether commits, and people, come about when tasks are due
+    deeds: tuple[str, ...] = ("new", "new", "new", "due", "payload", "policy", "remove", "back")
     does: tuple[str, ...] = ("quick", "quick", "slow", "fails", "dies")
     ahead: tuple[float, ...] = (30, 90, 100, 150, 240, 300, 600, 1200, 3600)
 
@@ -101,7 +108,7 @@ PROFILES: dict[str, Profile] = {
     "calm": Profile(),
     "storm": Profile(share=0.5, scale=(0.3, 1.0, 3.0), acts=(*_PEOPLE, *_TAMPER, "outage"), acts_max=6),
     "crashes": Profile(share=0.8, scale=(1.0, 4.0), kinds=_CRASHES),
-    "timer": Profile(share=0.7, scale=(1.0, 3.0), kinds=_TIMER, acts=_TAMPER, acts_max=5),
+    "timer": Profile(share=0.7, scale=(1.0, 3.0), kinds=_TIMER, acts=(*_TAMPER, "arm", "arm"), acts_max=8),
     "network": Profile(share=0.6, scale=(1.0, 5.0), kinds=CALL_FAULTS, acts=("outage",), acts_max=2),
     "people": Profile(acts=_PEOPLE, acts_max=12, commits_max=8, does=("quick", "slow", "fails", "dies", "late")),
     "commits": Profile(
@@ -111,6 +118,31 @@ PROFILES: dict[str, Profile] = {
     "actions": Profile(
         share=0.5, kinds=(Fault.ACTION_KILLS, Fault.ACTION_KILLED_AFTER, Fault.FREEZE, Fault.KILLED),
         does=("slow", "fails", "dies", "hangs", "lease", "long"), unknown=0.2, hours=4.0,
+    ),
+    # Many writers and many tasks in few minutes: whoever looks, looks at what somebody else is changing.
+    "rush": Profile(
+        hours=1.0, long_ways=0.15, commits_max=12, tasks_max=4, acts=("arm", "run", "retry"), acts_max=8,
+        ahead=(30, 60, 90, 100, 120, 150, 200, 240), does=("quick", "slow", "fails"),
+    ),
+    # Two pipelines at the same moment, and nothing else for a while.
+    "overlaps": Profile(
+        hours=4.0, long_ways=0.25, commits_max=14, tasks_max=2, ahead=(120, 180, 240, 400, 600, 800),
+        deeds=("new", "due", "due", "remove"), does=("quick",),
+    ),
+    # Commits and people come about when tasks are due.
+    "edges": Profile(
+        long_ways=0.1, edges=True, commits_max=14, tasks_max=4, acts=("arm", "arm", "arm", "run"), acts_max=30,
+        ahead=(240, 480, 720), deeds=("new", "new", "policy", "policy", "policy", "due"), does=("quick",),
+    ),
+    # Only what kills a worker in the middle of an action: the timer alone must bring the next attempt.
+    "no heartbeat": Profile(
+        heartbeat=False, share=1.0, scale=(2.0,), kinds=(Fault.ACTION_KILLS, Fault.ACTION_KILLED_AFTER, Fault.RETRY_LOST),
+        does=("quick",), timeouts=(120, 600), tasks_max=1, owners=1, commits_max=8, hours=4.0, ahead=(300, 900),
+    ),
+    "pauses": Profile(acts=("pause", "pause", "arm"), acts_max=8, commits_max=6, ahead=(90, 150, 300, 600)),
+    "cancels": Profile(share=1.0, kinds=(Fault.CANCELLED,), scale=(5.0,), commits_max=8),
+    "supersedes": Profile(
+        commits_max=12, hours=1.0, tasks_max=3, does=("slow", "long", "late"), ahead=(60, 100, 150, 240), owners=1,
     ),
     "formats": Profile(share=0.3, kinds=(Fault.OLD_WORKER, Fault.CRASH_AFTER), hours=3.0),
     "year": Profile(
@@ -183,12 +215,17 @@ class _Draw:
             timer=chance.choice(("rule", "schedule")),
             buckets=chance.choice((1, 1, 2, 3)),
             page_rows=chance.choice((1, 2, 3, None)),
+            long_ways=self._profile.long_ways,
+            heartbeat=self._profile.heartbeat,
             upgrade_at=self._moment(0.6) if self._name == "formats" else None,
             learned_at=self._moment(1.0) if self._profile.unknown else None,
         )
 
     def _moment(self, share: float) -> datetime:
-        return self._start + (self._end - self._start) * (self._chance.random() * share)
+        moment = self._start + (self._end - self._start) * (self._chance.random() * share)
+        if not self._profile.edges:
+            return moment
+        return moment + (self._start - moment) % TOGETHER + timedelta(seconds=self._chance.choice((self._chance.uniform(-5.0, 1.0), self._chance.uniform(0.0, 36.0))))
 
     def _rates(self) -> dict[Fault, float]:
         profile, chance = self._profile, self._chance
@@ -214,7 +251,7 @@ class _Draw:
         """Do to the tasks of one owner what an author does between two commits."""
         chance, short = self._chance, owner.split("/")[1]
         for _ in range(chance.randint(0 if tasks else 1, self._profile.tasks_max)):
-            deed = chance.choice(("new", "new", "new", "due", "payload", "policy", "remove", "back"))
+            deed = chance.choice(self._profile.deeds)
             names = sorted(tasks)
             back = [each for each in sorted(gone) if each.startswith(f"{short} ")]
             if deed == "back" and back:
@@ -236,7 +273,7 @@ class _Draw:
         does = chance.choice(self._profile.does)
         attempts = chance.choice((1, 2, 3, 5))
         payload: dict[str, Any] = {"id": name, "seconds": chance.choice((0, 0.2, 1, 5)), "value": 0}
-        timeout = timedelta(seconds=chance.choice((10, 30, 120, 600)))
+        timeout = timedelta(seconds=chance.choice(self._profile.timeouts))
         match does:
             case "slow":
                 payload["seconds"] = chance.uniform(1, timeout.total_seconds() - 1)

@@ -21,7 +21,7 @@ from simulation import dynamodb, eventbridge
 from simulation.checks import Checks, Violation
 from simulation.faults import HEARTBEAT, Fault, Faults
 from simulation.function import Function
-from simulation.hub import Gone, Hub, Process, Strands
+from simulation.hub import EndlessError, Gone, Hub, Process, Strands
 from simulation.network import Wire
 from simulation.people import People
 from slowsched.backend import Backend
@@ -84,15 +84,22 @@ class World:
 
     def run(self) -> None:
         """Run everything: what the scenario says, then the time after it in which all must converge."""
+        try:
+            self._run()
+        except EndlessError as error:
+            self.violated("nothing goes round in circles", str(error))
+        self.figures["steps"] = self.hub.steps - self.figures["idle heartbeats"]
+        self.figures["seconds"] = int((self.hub.now - self.scenario.start).total_seconds())
+
+    def _run(self) -> None:
         for act in self.scenario.acts:
             self.hub.at(act.at, lambda act=act: self.people.act(act))
-        self.hub.at(self._next_quarter(), self._heartbeat)
+        if self.scenario.heartbeat:
+            self.hub.at(self._next_quarter(), self._heartbeat)
         self.hub.at(self.scenario.start + timedelta(days=1), self._expire)
         self.hub.run(self.scenario.end)
         self.tell("world", "no more faults")
         self.checks.converge()
-        self.figures["steps"] = self.hub.steps - self.figures["idle heartbeats"]
-        self.figures["seconds"] = int((self.hub.now - self.scenario.start).total_seconds())
 
     def _next_quarter(self) -> datetime:
         now = self.hub.now.replace(second=0, microsecond=0)
@@ -152,10 +159,15 @@ class World:
                 pass
             except SlowschedError as error:
                 self.failed(process, error)
+            except KeyboardInterrupt:
+                self.tell(process.name, "was interrupted")
             except Exception as error:  # noqa: BLE001 - told as what it is
                 self.violated("no process breaks off", f"{process.name}: {type(error).__name__}: {error}", error)
-            self._alive.pop(process.name, None)
-            process.alive = False
+            if process.alive:
+                self._alive.pop(process.name, None)
+                process.alive = False
+                if not self._alive:
+                    self.checks.quiet(process)
 
         self._alive[process.name] = process
         process.strand(main)
@@ -249,6 +261,7 @@ class World:
         self.figures["wakes"] += 1
         if not report.errors and report.timer_error is None:
             self._idle_mark = self._mark()
+            process.arms = report.paused is None and report.not_before is None
         if report.attempts or report.missed or report.dead or report.errors:
             ran = ", ".join(f"{each.id} {each.outcome}" for each in report.attempts)
             self.tell(process.name, f"reports: {ran or 'no attempt'}{'; errors' if report.errors else ''}")
