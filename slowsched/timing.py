@@ -165,6 +165,6 @@ def resolve_local(local: datetime, zone: ZoneInfo) -> datetime | Gap | Ambiguous
         return first.astimezone(UTC)
     instants = sorted((first.astimezone(UTC), second.astimezone(UTC)))
     earlier, later = (instant.astimezone(zone) for instant in instants)
-    if later.replace(tzinfo=None, fold=0) == local:
+    if later.replace(tzinfo=None) == local:
         return Ambiguous(earlier=earlier, later=later)
     return Gap(earlier=earlier, later=later)
