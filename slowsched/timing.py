@@ -88,8 +88,8 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration: write a number and s, m, h or d, as in 90s, 15m, 6h or 2d")
-    digits, unit = match.groups()
-    seconds = int(digits[:_DURATION_DIGITS]) * _UNIT_SECONDS[unit]
+    digits, unit = match[1].lstrip("0"), match[2]
+    seconds = int(digits[:_DURATION_DIGITS] or 0) * _UNIT_SECONDS[unit]
     if len(digits) > _DURATION_DIGITS or seconds > DURATION_MAX.total_seconds():
         raise ValueError(f"{text!r} is longer than a hundred years")
     return timedelta(seconds=seconds)

@@ -148,6 +148,12 @@ def test_target_is_never_early_and_never_past(wake_at, now, lead, delivery):
     assert minute is None or (is_whole_minute(minute) and minute >= wake_at and minute >= now)
 
 
+def test_a_due_is_of_the_years_that_a_cron_expression_knows():
+    """From 1970 to 2199, in UTC."""
+    bounds = [each.isoformat() for each in (DUE_MIN, DUE_MAX)]
+    assert bounds == ["1970-01-01T00:00:00+00:00", "2199-12-31T23:59:59.999999+00:00"]
+
+
 # --- durations -------------------------------------------------------------------------------------
 
 
@@ -160,7 +166,7 @@ def test_target_is_never_early_and_never_past(wake_at, now, lead, delivery):
         ("6h", 6 * HOUR),
         ("2d", 2 * DAY),
         ("007m", 7 * MINUTE),
-        ("000000000090s", 90 * SECOND),
+        ("0000000000090s", 90 * SECOND),
         ("36500d", DURATION_MAX),
         ("3153600000s", DURATION_MAX),
     ],
