@@ -208,6 +208,7 @@ def test_rows_and_summaries_say_what_they_cannot_read(item: dict[str, Any], reas
         (ITEM | {"history": ITEM["history"].replace("1.5", '"1.5"')}, "its `late_seconds` is not a number"),
         (ITEM | {"claim": "null"}, "its `claim` is not an object"),
         (ITEM | {"source": '{"path":5,"line":1}'}, "its `path` is not text"),
+        (ITEM | {"spec": SPEC.replace("some item", "\\ud800")}, "its `spec` is not valid Unicode"),
         (changed_spec(labels=[]), "its `labels` is not an object"),
         (changed_spec(sensitive="$.payload"), "its `sensitive` is not a list of text"),
         (changed_spec(due="2200-01-01T00:00:00Z"), f"its `due` (2200-01-01T00:00:00Z) {BEYOND}"),

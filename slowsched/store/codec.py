@@ -222,6 +222,8 @@ def _task(item: Mapping[str, Any]) -> Task:
     """Read the spec, so strictly that whoever uses the task need not expect other types."""
     document = read_object(item, "spec")
     task = canonical.task_from_document(document)
+    if not is_unicode(canonical.text(document)):  # JSON may write halves of surrogate pairs, which have no digest
+        raise ValueError("its `spec` is not valid Unicode")
     if read_text(item, "id") != task.id:
         raise ValueError("its `id` is not the one in its `spec`")
     read_text(document, "action")
