@@ -187,7 +187,14 @@ def test_task_document_leaves_out_what_is_absent():
 
 
 @pytest.mark.parametrize(
-    "task", [FULL, a_task(), a_task(payload={}), a_task(payload={"n": None, "l": [1, {"a": 2.5}]})]
+    "task",
+    [
+        FULL,
+        a_task(),
+        a_task(payload={}),
+        a_task(payload={"n": None, "l": [1, {"a": 2.5}]}),
+        a_task(sensitive=("$.payload.itemID", "$.payload.newPrice")),
+    ],
 )
 def test_task_comes_back_from_its_text(task):
     """What the store keeps is read back as the same task."""
@@ -231,6 +238,7 @@ def test_task_from_document_refuses_what_is_none(document, error):
         ("9007199254740992.0", 9007199254740992.0),
         ("9007199254740993", 9007199254740993),
         ("1e22", 1e22),
+        ("-9007199254740993", -9007199254740993),
         ("9" * 300, int("9" * 300)),
         ("2.2250738585072014e-308", 2.2250738585072014e-308),
         ("5e-324", 5e-324),
