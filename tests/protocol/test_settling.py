@@ -32,7 +32,7 @@ def settled(scene, outcome=OK):
 def test_an_outcome_is_written():
     """The row is told as it stands now."""
     scene = a_scene(CLAIMED)
-    assert (settled(scene), scene.row()) == (Settled(row=SUCCEEDED), SUCCEEDED)
+    assert (settled(scene), scene.row()) == (Settled(row=SUCCEEDED, conflicts=0), SUCCEEDED)
 
 
 def test_an_outcome_is_written_over_an_edit_of_the_policy():
@@ -81,7 +81,7 @@ def test_a_backend_that_does_not_answer_is_told():
     scene = a_scene(CLAIMED)
     scene.wire.fail("put", StoreError("no answer"))
     message = "the outcome could not be recorded: it is attempted again after its lease"
-    assert settled(scene) == Settled(row=None, message=message, error="some task id: no answer")
+    assert settled(scene) == Settled(row=None, message=message, error="some task id: no answer", conflicts=0)
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_a_backend_that_does_not_answer_is_told():
 )
 def test_what_is_left_to_do_for_a_row(row, needs_worker, dead):
     """A row comes back to the worker, or to a person, or to nobody."""
-    found = Settled(row=row)
+    found = Settled(row=row, conflicts=0)
     assert (found.needs_worker, found.dead) == (needs_worker, dead)
 
 
 @pytest.mark.parametrize(
     ("found", "state", "message"),
     [
-        (Settled(row=SUCCEEDED), State.SUCCEEDED, "done"),
-        (Settled(row=None, message="lost"), State.RUNNING, "lost"),
+        (Settled(row=SUCCEEDED, conflicts=0), State.SUCCEEDED, "done"),
+        (Settled(row=None, message="lost", conflicts=0), State.RUNNING, "lost"),
     ],
 )
 def test_what_is_reported_of_an_attempt(found, state, message):
