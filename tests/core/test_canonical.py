@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from values import HOUR, MINUTE, a_retry, a_task, at
 
-from slowsched.canonical import digest, digests, number, pointer, task_document, task_from_document, text
+from slowsched.canonical import (
+    _encoder,
+    digest,
+    digests,
+    number,
+    pointer,
+    task_document,
+    task_from_document,
+    text,
+)
 from slowsched.model import Digests
 
 json_values = st.recursive(
@@ -85,6 +94,23 @@ def test_text_comes_back(value):
 def test_text_is_what_the_standard_library_writes(value):
     """However it is written, it is JSON with sorted keys and nothing to spare."""
     assert text(value) == json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@pytest.mark.parametrize("write", [text, _encoder.encode], ids=["with an accelerator", "without"])
+def test_text_is_the_same_without_an_accelerator(write):
+    """Python may come without the fast encoder: what is written, and what is refused, is the same."""
+    assert write({"b": [1, {"ü": None, "a": "é"}], "B": {}}) == '{"B":{},"b":[1,{"a":"é","ü":null}]}'
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write([float("nan")])
+    with pytest.raises(TypeError, match="Object of type timedelta is not JSON serializable"):
+        write(HOUR)
+    with pytest.raises(TypeError, match="keys must be str"):
+        write({("a", "b"): 1})
+
+
+def test_text_of_many_values_is_one():
+    """However many pieces it is made of, nothing stands between them."""
+    assert text(list(range(250_000))) == f"[{','.join(map(str, range(250_000)))}]"
 
 
 @given(st.dictionaries(st.text(), json_values))
