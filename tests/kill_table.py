@@ -7,11 +7,13 @@ finishes: how many tasks were lost, how many ran again after their success had b
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emulators.dynamodb_local import dynamodb_local
 from emulators.ministack import ministack
@@ -19,6 +21,9 @@ from emulators.parts import missing
 from kills.grounds import DynamoGround, SqliteGround
 from kills.scenes import SCENES
 from kills.tables import HEADER, line_of
+
+if TYPE_CHECKING:
+    from kills.grounds import Ground
 
 
 def main() -> int:
@@ -31,7 +36,7 @@ def main() -> int:
     print(HEADER, flush=True)  # noqa: T201 - the table
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        grounds = [SqliteGround(), *_emulated(stack, folder)]
+        grounds: list[Ground] = [SqliteGround(), *_emulated(stack, folder)]
         for number, ground in enumerate(grounds):
             for command in SCENES:
                 line = line_of(folder / f"{number}-{command}", command, ground, every=options.every)
@@ -48,8 +53,9 @@ def _emulated(stack: ExitStack, folder: Path) -> list[DynamoGround]:
     if reasons:
         print("; ".join(reasons), file=sys.stderr)  # noqa: T201 - what the table lacks
         return []
-    places = [stack.enter_context(start(folder)) for start in (dynamodb_local, ministack)]
-    return [DynamoGround(*places)]
+    ground = DynamoGround(*(stack.enter_context(start(folder)) for start in (dynamodb_local, ministack)))
+    os.environ.update(ground.variables)
+    return [ground]
 
 
 if __name__ == "__main__":

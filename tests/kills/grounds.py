@@ -7,7 +7,6 @@ a killed process had on its way must not arrive in the next one's.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -99,7 +98,7 @@ class SqliteGround:
 
 
 class DynamoGround:
-    """A table of DynamoDB Local, and a rule of MiniStack."""
+    """A table of DynamoDB Local, and a rule of MiniStack; `variables` must be those of this process as well."""
 
     name = "DynamoDB Local"
     environment = "production"
@@ -109,7 +108,6 @@ class DynamoGround:
 
         self._make_table = make_table
         self.variables = variables(dynamodb, AWS_ENDPOINT_URL_EVENTBRIDGE=events)
-        os.environ.update(self.variables)
         self._account = Account(region=REGION)
         self._dynamodb, self._events = client("dynamodb", dynamodb), client("events", events)
         self._root: Path

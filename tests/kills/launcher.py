@@ -139,7 +139,7 @@ def plant(module: str, text: str, replacement: str) -> None:
 
 def main() -> None:
     """Answer every request of stdin."""
-    import points  # noqa: PLC0415 - it lies beside this program
+    import points  # type: ignore[import-not-found]  # noqa: PLC0415 - it lies beside this program
 
     aws, *words = sys.argv[1:]
     points.count_statements()
@@ -214,10 +214,9 @@ def _run(request: dict[str, Any], said: Path, writing: int) -> None:
 
 
 def _set_clock(later: timedelta) -> None:
-    from slowsched import wiring  # noqa: PLC0415 - after the points
+    from slowsched import clock, wiring  # noqa: PLC0415 - after the points
 
-    system_clock = wiring.system_clock
-    wiring.system_clock = lambda: system_clock() + later
+    vars(wiring)["system_clock"] = lambda: clock.system_clock() + later
 
 
 def _status(words: Sequence[str]) -> int:

@@ -54,7 +54,7 @@ class _Connection(sqlite3.Connection):
 
 def count_statements() -> None:
     """Make every statement a point; to be called before slowsched is imported."""
-    sqlite3.connect = functools.partial(sqlite3.connect, factory=_Connection)
+    sqlite3.connect = functools.partial(sqlite3.connect, factory=_Connection)  # type: ignore[assignment]
 
 
 def count_requests() -> None:

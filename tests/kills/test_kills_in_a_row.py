@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from random import Random
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from kills.scenes import SCENES, Repository, Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUNDS = 12
+ROUNDS = int(os.environ.get("SLOWSCHED_KILL_ROUNDS", "6"))
 KILLS_A_ROUND = 4  # of a worker; a task has five attempts
 SEED = 3
 

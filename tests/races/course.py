@@ -119,6 +119,13 @@ def rows_in(spec: Spec) -> dict[str, Row]:
     return dict(sorted(rows.items()))  # type: ignore[arg-type]
 
 
+def locks_in(spec: Spec) -> list[str]:
+    """Return the apply locks that are still held; where nobody was killed, everybody has let go."""
+    with backends_of(spec) as backends:
+        owners = backends(OWNERS[0]).store.control().owners
+    return [f"{owner} is still locked" for owner, each in sorted(owners.items()) if each.lock is not None]
+
+
 def come_to_rest(spec: Spec) -> tuple[list[dict[str, Any]], list[str]]:
     """Resume, wake at later and later moments, apply what stands in the rows; returns the notes, and what is wrong."""
     rest = Race(Path(spec.file).with_name("rest"))

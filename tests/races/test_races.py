@@ -16,17 +16,20 @@ from aws.tables import raw_client, table_of
 from emulators.fault_proxy import fault_proxy
 from kills.launcher import environment
 from on_aws import account_on, variables
-from races.course import come_to_rest, race, rows_in
+from races.course import come_to_rest, locks_in, race, rows_in
 from races.judge import wrong_in
 from races.racing import Spec
+
+from slowsched.aws import CALL_TRIES
+from slowsched.store.dynamodb import CONTROL_ID
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from emulators.fault_proxy import Request
 
-SECONDS = float(os.environ.get("SLOWSCHED_RACE_SECONDS", "2.5"))
-SECONDS_BROKEN = 1.5
+SECONDS = float(os.environ.get("SLOWSCHED_RACE_SECONDS", "2"))
+SECONDS_BROKEN = 1.0
 SEED = int(os.environ.get("SLOWSCHED_RACE_SEED", "1"))
 LOST_SHARE = 0.2  # of the answers to writes
 FOR_GOOD = 10**9
@@ -43,10 +46,14 @@ NO_WRITE_ID = ("store.items", 'refused.found.get("write_id") == item["write_id"]
 def judged(spec: Spec, environment: dict[str, str]) -> tuple[Counter[str], list[str]]:
     """Race, come to rest, and return what was noted how often, and what is wrong."""
     notes = race(spec, environment)
-    raced = rows_in(spec)
+    raced, locked = rows_in(spec), locks_in(spec)
     rest, wrong = come_to_rest(spec)
     applied = (f"apply: {result}" for note in notes if "results" in note for result in note["results"].values())
-    return Counter([*(note["what"] for note in notes), *applied]), wrong + wrong_in(notes, rest, raced, rows_in(spec))
+    return Counter([*(note["what"] for note in notes), *applied]), [
+        *locked,
+        *wrong,
+        *wrong_in(notes, rest, raced, rows_in(spec)),
+    ]
 
 
 def on_sqlite(folder: Path, *faults: tuple[str, str, str], seconds: float = SECONDS) -> tuple[Counter[str], list[str]]:
@@ -72,16 +79,34 @@ class Table:
         around = environment(self._folder)
         if not lose:
             return judged(spec, around | variables(self._endpoint))
-        random = Random(SEED)  # noqa: S311 - which answers are lost, no secrets
-
-        def is_lost(request: Request) -> bool:
-            lost = request.operation == "PutItem" and random.random() < LOST_SHARE
-            self.lost += lost
-            return lost
-
+        losing = _Losing()
         with fault_proxy(self._endpoint) as proxy:
-            proxy.lose_answers(FOR_GOOD, matching=is_lost)
-            return judged(spec, around | variables(proxy.url))
+            proxy.lose_answers(FOR_GOOD, matching=losing)
+            found = judged(spec, around | variables(proxy.url))
+        self.lost = sum(losing.lost.values())
+        return found
+
+
+class _Losing:
+    """Says which answers are lost: a share of those to writes; of a row's write be it all, and then nobody is told.
+
+    Not all of a write of the control row: a lock that was taken, and of which its holder is not told, is held.
+    """
+
+    def __init__(self) -> None:
+        self._random = Random(SEED)  # noqa: S311 - which answers are lost, no secrets
+        self.lost: Counter[str] = Counter()
+
+    def __call__(self, request: Request) -> bool:
+        """Say whether the answer to this request is lost."""
+        if request.operation != "PutItem" or self._random.random() >= LOST_SHARE:
+            return False
+        item = request.document["Item"]
+        write_id = item["write_id"]["S"]
+        if item["id"]["S"] == CONTROL_ID and self.lost[write_id] == CALL_TRIES - 1:
+            return False
+        self.lost[write_id] += 1
+        return True
 
 
 @pytest.fixture
@@ -128,5 +153,5 @@ def test_without_the_condition_on_the_version_the_race_on_a_table_goes_wrong(tab
 
 def test_without_the_write_id_lost_answers_are_noticed(table: Table) -> None:
     """An apply that takes its own write for another's refuses its own lock, or tells of a conflict that is none."""
-    _, wrong = table.race(NO_WRITE_ID, lose=True, seconds=SECONDS_BROKEN)
+    _, wrong = table.race(NO_WRITE_ID, lose=True)
     assert wrong != []
