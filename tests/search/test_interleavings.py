@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from protocol.fakes import EVENTBRIDGE, NOW, a_scene, declared, due
-from protocol.interleaving import World, endings
+from search.interleaving import World, endings
 from values import MINUTE
 
 from slowsched.apply import ApplyRequest, apply
