@@ -58,8 +58,8 @@ FAULTS = {
         "apply",
         "it did not finish",
         "control",
-        "if mine.lock is not None and mine.lock.lease_end + CLOCK_SKEW > now:",
-        "if mine.lock is not None:",
+        "if mine.lock is not None and others and mine.lock.lease_end + CLOCK_SKEW > now:",
+        "if mine.lock is not None and others:",
     ),
 }
 

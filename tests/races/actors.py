@@ -92,15 +92,24 @@ class Applier:
 
         def on_plan(plan: Plan) -> None:
             kinds = {change.id: change.kind.value for change in plan.changes if change.result is not None}
+            versions.update({each.id: each.result.version for each in plan.changes if each.result is not None})
             wanted = {task.task.id: task.task.payload["n"] for task in tasks}
             self._race.note("plan", owner=self._backend.owner, mark=mark, kinds=kinds, wanted=wanted)
 
+        versions: dict[str, int] = {}
         tasks = self._declared(mark)
         request = ApplyRequest(options=ANYTHING, lock_timeout=MINUTE, on_plan=on_plan, stop=lambda: self._race.over)
         with suppress(BackendError):  # not answered: what it wrote is not known
             report = apply(self._backend, tasks, request)
             results = {each.id: each.result.value for each in report.results}
             self._race.note("applied", mark=mark, status=report.status.value, results=results)
+            self._look_at_conflicts(mark, {key: versions[key] for key in versions if results[key] == "conflict"})
+
+    def _look_at_conflicts(self, mark: str, versions: dict[str, int]) -> None:
+        """Note each write that stands as it was made, and of which this applier was told that it was not."""
+        for task_id, row in self._backend.store.get_many(list(versions)).items():
+            if isinstance(row, Row) and (row.version, row.task.team) == (versions[task_id], mark):
+                self._race.note("wrong", words=f"{mark} was told of a conflict of {task_id}, which it has written")
 
     def _declared(self, mark: str) -> list[Declared]:
         """Return what the files say now: most as before, some edited, some gone."""

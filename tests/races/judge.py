@@ -19,7 +19,9 @@ Notes = list[dict[str, Any]]
 CLOCKS_SECONDS = 0.001  # how exactly a moment survives in a note
 
 
-def wrong_in(notes: Notes, rest: Notes, raced: Mapping[str, Row], rested: Mapping[str, Row]) -> list[str]:
+def wrong_in(
+    notes: Notes, rest: Notes, raced: Mapping[str, Row], rested: Mapping[str, Row], *, lossy: bool
+) -> list[str]:
     """Judge a race: its notes and the rows at its end, and those of the quiet end."""
     everything = notes + rest
     return [
@@ -27,7 +29,7 @@ def wrong_in(notes: Notes, rest: Notes, raced: Mapping[str, Row], rested: Mappin
         *ran_again(everything),
         *ran_early(everything),
         *not_recorded(everything, rested),
-        *edits_lost(notes, raced),
+        *edits_lost(notes, raced, lossy=lossy),
         *(f"{row.id} belongs to {row.owner}" for row in rested.values() if not row.id.startswith(row.owner[:9])),
         *(f"{row.id} lost versions" for row in raced.values() if rested[row.id].version < row.version),
     ]
@@ -109,23 +111,24 @@ class _Edits:
 
     marks: dict[str, set[str | None]] = field(default_factory=lambda: defaultdict(lambda: {None}))
 
-    def add(self, plan: dict[str, Any], results: Mapping[str, str] | None) -> None:
+    def add(self, plan: dict[str, Any], results: Mapping[str, str] | None, *, lossy: bool) -> None:
+        """Add what an apply was told; where answers are lost, a conflict may be with whoever came after it."""
         for task_id, kind in plan["kinds"].items():
             result = "failed" if results is None else results[task_id]
             mark = None if kind in {"delete", "forget"} else plan["mark"]
             if result == "applied":
                 self.marks[task_id] = {mark}
-            elif result in {"failed", "skipped"}:
+            elif result in {"failed", "skipped"} or (lossy and result == "conflict"):
                 self.marks[task_id] = self.marks[task_id] | {mark}
 
 
-def edits_lost(notes: Notes, rows: Mapping[str, Row]) -> Iterable[str]:
+def edits_lost(notes: Notes, rows: Mapping[str, Row], *, lossy: bool) -> Iterable[str]:
     """Return each row that has not what was acknowledged last; an owner's applies went one after the other."""
     results = {note["mark"]: note["results"] for note in notes if note["what"] == "applied"}
     edits = _Edits()
     for note in notes:
         if note["what"] == "plan":
-            edits.add(note, results.get(note["mark"]))
+            edits.add(note, results.get(note["mark"]), lossy=lossy)
     if not any(results.values()):
         yield "nothing was ever applied"
     for task_id, marks in sorted(edits.marks.items()):
