@@ -1,4 +1,4 @@
-"""The search as a command, from the folder of the tests: `python -m search [NAME...] [--preemptions N] [--seconds N]`."""
+"""The search as a command, from the tests: `python -m search [NAME...] [--preemptions N] [--seconds N]`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     wrong = 0
     say = sys.stdout.write
-    say("| configuration | preemptions | schedules | states | moves | endings | seconds | |\n|---|---|---|---|---|---|---|---|\n")
+    say("| configuration | preemptions | schedules | states | moves | endings | seconds | |\n")
+    say("|---" * 8 + "|\n")
     for name, make in ALL.items():
         if given.names and not any(name.startswith(each) for each in given.names):
             continue

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from protocol.fakes import EVENTBRIDGE, NOW, SECOND, declared, due
+from values import MINUTE, OWNER
+
 from search.engine import Configuration
 from search.processes import Program
 from search.rules import Safety
 from search.world import Left, World
-from values import MINUTE, OWNER
-
 from slowsched.apply import ApplyRequest, apply
 from slowsched.control import LOCK_LEASE
 from slowsched.lifecycle import CLOCK_SKEW
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from search.engine import Search
     from search.world import Table
-
     from slowsched.model import Row
 
 NEITHER, A, B = "0" * 40, "a" * 40, "b" * 40
@@ -115,9 +114,7 @@ def configuration(
             to_start = [("A", NOW), ("B", start), *([("A again", over + MINUTE)] if again else [])]
             yield table.planted(World(to_start=tuple(to_start), left=Left(**left)), *before)
 
-    return Configuration(
-        name=name, programs=programs, begin=begin, rules=LastCommit(last), stalls=stalls, ticks=False
-    )
+    return Configuration(name=name, programs=programs, begin=begin, rules=LastCommit(last), stalls=stalls, ticks=False)
 
 
 def a_file(task_id: str, minutes: float) -> Declared:

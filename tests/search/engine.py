@@ -8,16 +8,18 @@ preemptions that they need, so that each is expanded once, with the least.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from search import world as worlds
 from search.processes import Programs
-from search.rules import Safety
 from search.world import Call, Executing, Table, World
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from search.rules import Safety
 
 UNBOUNDED = 1_000
 TIMERS = frozenset({"arm", "armed"})
@@ -181,7 +183,9 @@ class Search:
                 continue
             stack.pop()
             counts[number] = [
-                1 if not edges else sum(counts[after][left - cost] for after, cost in edges if 0 <= after and cost <= left)
+                1
+                if not edges
+                else sum(counts[after][left - cost] for after, cost in edges if after >= 0 and cost <= left)
                 for left in range(self._bound + 1)
             ]
         return sum(counts[root][self._bound] for root in roots)
@@ -226,15 +230,17 @@ class Search:
         if call.name == "arm":
             minute = call.arguments[0]
             for how in ("", *(kind for kind in ("slow", "gap") if getattr(world.left, kind))):
-                after = worlds.armed(world, minute, how)
+                changed = worlds.armed(world, minute, how)
                 if world.left.again:
-                    after = after._replace(facts=after.facts | {("sent", minute)})
-                yield (name, how, call), self._answered(state, process, after, None, None)
+                    changed = changed._replace(facts=changed.facts | {("sent", minute)})
+                yield (name, how, call), self._answered(state, process, changed, None, None)
             return
         world, answer, short = self.table.answer(world, call)
         label = (name, "", call)
         if world is not state.world:
-            judge = self.configuration.rules.written if call.name == "_write_row" else self.configuration.rules.controlled
+            judge = (
+                self.configuration.rules.written if call.name == "_write_row" else self.configuration.rules.controlled
+            )
             world, wrong = judge(self, state.world, world, name)
             if wrong is not None:
                 yield label, wrong
@@ -313,15 +319,17 @@ class Search:
             if not ahead:
                 break
             moment = min(ahead)
-        for world, wakes in worlds.later(state.world, moment):
-            if stalled and world.left.stall:
-                world = world.used("stall", moment - state.world.now)
+        for passed, wakes in worlds.later(state.world, moment):
+            used = stalled and passed.left.stall
+            world = passed.used("stall", moment - state.world.now) if used else passed
             wrong = self.configuration.rules.passed(self, world)
             if wrong is not None:
                 yield wrong
                 continue
             after = self._begun(world)
-            after = State(after.world, tuple(sorted((*state.processes, *after.processes))), state.current if stalled else "")
+            after = State(
+                after.world, tuple(sorted((*state.processes, *after.processes))), state.current if stalled else ""
+            )
             for _ in range(wakes if self.configuration.worker is not None else 0):
                 taken = {each.name for each in after.processes}
                 name = next(f"W{number}" for number in range(1, 100) if f"W{number}" not in taken)

@@ -11,12 +11,12 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from protocol.fakes import EVENTBRIDGE, NOW, SECOND, declared, due
+from values import MINUTE, a_retry
+
 from search.engine import Configuration
 from search.processes import Attempts, Program
 from search.rules import Safety, wakes
 from search.world import Left, World
-from values import MINUTE, a_retry
-
 from slowsched import intervene
 from slowsched.apply import ApplyRequest, apply
 from slowsched.model import Declared, Row, State
@@ -138,7 +138,11 @@ def used_up() -> Configuration:
 
 def edited() -> Configuration:
     """A running task is edited, superseding: the new generation waits for the old lease."""
-    programs = {"V": worker(), "W": worker(), "A": applier(a_file(1, payload={"seconds": 7}), supersede=frozenset({"x"}))}
+    programs = {
+        "V": worker(),
+        "W": worker(),
+        "A": applier(a_file(1, payload={"seconds": 7}), supersede=frozenset({"x"})),
+    }
     starts = {"V": [0], "W": [61, 120], "A": [0]}
     row = a_row(payload={"seconds": 80}, timeout=90 * SECOND)
     return configuration("an edit that supersedes", programs, [row], starts)
@@ -154,10 +158,10 @@ def deleted() -> Configuration:
     """A running task is deleted, superseding, and comes back."""
     other = declared("other", minutes=600)
     gone = applier(other, supersede=frozenset({"x"}), allow_deletes=1)
-    back = applier(other, a_file(1, payload={"seconds": 80}, timeout=90 * SECOND))
+    back = applier(other, a_file(2, payload={"seconds": 5}))
     programs = {"V": worker(), "W": worker(), "A": gone, "B": back}
-    row = a_row(payload={"seconds": 80}, timeout=90 * SECOND)
-    starts = {"V": [0], "W": [120], "A": [10], "B": [20]}
+    row = a_row(payload={"seconds": 140}, timeout=150 * SECOND)
+    starts = {"V": [60], "W": [180], "A": [70], "B": [80]}
     rows = [row, due(36_000, id="other")]
     return configuration("a delete that supersedes, and a return", programs, rows, starts)
 

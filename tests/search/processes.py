@@ -13,9 +13,9 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from search.world import Call
 from values import OWNER
 
+from search.world import Call
 from slowsched.backend import Backend
 from slowsched.errors import SlowschedError
 from slowsched.execute import Finished
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from slowsched.execute import Attempt
     from slowsched.errors import StoreError
+    from slowsched.execute import Attempt
     from slowsched.model import Row
     from slowsched.store.base import Write
     from slowsched.store.codec import Item

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from search.engine import Search
     from search.processes import Begin
     from search.world import World
-
     from slowsched.store.codec import Item
 
 CALLS = timedelta(seconds=15)  # what takes longer than that counts as a fault
@@ -99,6 +98,10 @@ def _step_is_wrong(old: Item | None, new: Item, world: World) -> str | None:
         return None
     if new["version"] <= old["version"] or new["generation"] < old["generation"]:
         return f"version {old['version']} to {new['version']}, generation {old['generation']} to {new['generation']}"
+    return _generation_is_wrong(old, new, world)
+
+
+def _generation_is_wrong(old: Item, new: Item, world: World) -> str | None:
     again = new["generation"] == old["generation"]
     if again and new["digest"] != old["digest"]:
         return "its execution was edited within a generation"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+
 from search import apply_configurations, lease_configurations, timer_configurations
 from search.engine import Search
 
@@ -21,6 +22,7 @@ SEARCHED = [
     *((APPLY, name, 1) for name in ("edits", "reverted", "creates")),
     (APPLY, "creates_dying", 0),
 ]
+IDS = [f"{module.__name__[7:12]}-{name}" for module, name, _ in SEARCHED]
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +33,7 @@ def _quiet():
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "preemptions"), SEARCHED, ids=[f"{module.__name__[7:12]}-{name}" for module, name, _ in SEARCHED]
-)
+@pytest.mark.parametrize(("module", "name", "preemptions"), SEARCHED, ids=IDS)
 def test_whatever_the_schedule_all_is_well(module, name, preemptions):
     """Every schedule within the bound is walked, and no rule is broken in any."""
     found = Search(getattr(module, name)(), preemptions).run()
@@ -41,7 +41,7 @@ def test_whatever_the_schedule_all_is_well(module, name, preemptions):
 
 
 def test_the_result_is_the_last_commit_unless_a_holder_went_on_after_its_lease():
-    """Where B was applied and its rows do not stand, somebody wrote who held the lock no longer; there are such ways."""
+    """B was applied and its rows do not stand: only where somebody wrote who held the lock no longer; that happens."""
     configuration = APPLY.expired()
     search = Search(configuration, 2)
     assert (search.run().violations, search.figures.complete) == ([], True)

@@ -1,4 +1,4 @@
-"""Rules of the protocols, broken on purpose: the search finds a schedule that shows it, with three preemptions or less."""
+"""Rules of the protocols, broken on purpose: the search finds each, with three preemptions or less."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ RULES = {
     ),
     "resume sets not_before": (
         "control",
-        "pause=None, not_before=backend.soonest()",
-        "pause=None",
+        "pause=None, not_before=moment",
+        "pause=None, not_before=None",
         "timer-a_resume",
     ),
     "arm before executing": (
@@ -97,6 +97,12 @@ RULES = {
         "wake_at=_not_before_lease(row, max(declared.task.due, by.soonest))",
         "wake_at=max(declared.task.due, by.soonest)",
         "lease-edited",
+    ),
+    "a tombstone keeps the lease": (
+        "lifecycle",
+        "        claim=_held(superseded, by.now),\n        expires_at",
+        "        expires_at",
+        "lease-deleted",
     ),
     "the order of commits is guarded": (
         "live_plan",

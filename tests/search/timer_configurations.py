@@ -8,12 +8,12 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from protocol.fakes import EVENTBRIDGE, NOW, SECOND, declared, due
+from values import MINUTE, OWNER
+
 from search.engine import Configuration
 from search.processes import Attempts, Program
 from search.rules import HEARTBEAT, Punctual
 from search.world import Left, Timer, World
-from values import MINUTE, OWNER
-
 from slowsched import intervene, lifecycle
 from slowsched.apply import ApplyRequest, apply
 from slowsched.arm import arm
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from search.engine import Search
     from search.world import Table
-
     from slowsched.backend import Backend
 
 STALL = 14 * SECOND  # of all calls of a schedule together: what takes 15 seconds counts as a fault

@@ -15,7 +15,7 @@ from slowsched.store.items import Refused
 from slowsched.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from slowsched.model import Control, Row
     from slowsched.store.codec import Item
@@ -51,9 +51,9 @@ class Executing(NamedTuple):
 class Left(NamedTuple):
     """How often what is out of the ordinary may still happen, by kind.
 
-    A process dies, or is killed by what it executes; an old write of the timer comes again; a minute does not fire, or fires twice; the answer of a
-    write is lost, so that it is sent again; a write of the timer is in force slowly, or so that until then nothing is;
-    a minute fires late; and for how long calls may take in all.
+    A process dies, or is killed by what it executes; an old write of the timer comes again; a minute does not fire,
+    or fires twice; the answer of a write is lost, so that it is sent again; a write of the timer is in force slowly,
+    or so that until then nothing is; a minute fires late; and for how long calls may take in all.
     """
 
     crash: int = 0
