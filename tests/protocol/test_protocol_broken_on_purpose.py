@@ -197,7 +197,7 @@ RULES = {
     ),
     "resume sets not_before": (
         "control",
-        "pause=None, not_before=backend.soonest()",
+        "pause=None, not_before=moment",
         "pause=None",
         [f"{CONTROL}::test_resuming_lets_claim_from_the_first_moment_the_timer_can_serve"],
     ),
