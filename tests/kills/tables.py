@@ -46,6 +46,7 @@ def line_of(
     *,
     every: int = 1,
     first: int = 0,
+    once_a_state: bool = False,
     faults: tuple[tuple[str, str, str], ...] = (),
 ) -> Line:
     """Kill a command at every point (or at every so many, from the first), finish its work each time, and judge."""
@@ -53,6 +54,7 @@ def line_of(
     verdicts = []
     with launched(folder, *faults, aws=bool(ground.variables)) as launcher:
         scene = SCENES[command](Repository(folder, ground, launcher))
+        scene.once_a_state = once_a_state
         for point in scene.points()[first::every]:
             verdict = scene.killed_at(point)
             if verdict is not None:  # how often it looks at the store depends on how its threads are scheduled
