@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready-for-development
 BENCH := $(VENV)/.ready-for-benchmarks
+MUTANTS := $(VENV)/.ready-for-mutants
 EMULATORS := .emulators/.ready
 
 # The pure core, whose branches are covered to the last (docs/architecture.md).
 CORE := slowsched/errors.py,slowsched/model.py,slowsched/reports.py,slowsched/diagnosis.py,slowsched/wording.py,slowsched/timing.py,slowsched/canonical.py,slowsched/sensitive.py,slowsched/schema_places.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/trailers.py,slowsched/limits.py,slowsched/plan.py,slowsched/three_way.py,slowsched/render/*
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-aws test check format format-check lint types coverage bench dist emulators zip clean
+.PHONY: help demo demo-aws test check format format-check lint types coverage bench mutants fuzz dist emulators zip clean
 
 help:
 	@echo "make demo    the main job, from a task file to its recorded outcome, on the embedded backend"
@@ -20,6 +21,8 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, tests with coverage: what CI runs"
 	@echo "make bench   speed and memory beside their floors"
+	@echo "make mutants  which changes of the core no test would notice; ten minutes"
+	@echo "make fuzz    what reads files, settings and rows, on inputs chosen by coverage; two minutes, or TIME=SECONDS"
 	@echo "make format  put the code in order"
 	@echo "make emulators  what the tests of the AWS parts run against, in .emulators/"
 	@echo "make zip     the worker for AWS Lambda, terraform/function.zip"
@@ -80,6 +83,19 @@ $(BENCH): $(INSTALLED)
 bench: $(BENCH)
 	$(BIN)/python benchmarks/run.py
 
+$(MUTANTS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,mutants]'
+	@touch $@
+
+# Needs no emulator. MUTANTS_PROCESSES=1 leaves a processor to others.
+mutants: $(MUTANTS)
+	$(BIN)/python tests/mutation/run.py
+
+# Only where atheris is installed: Linux on x86-64. What reaches new code is kept in build/fuzz for the next time.
+TIME ?= 120
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz/campaign.py --seconds $(TIME)
+
 # Emulators of AWS and Terraform, apart from our own environment. What a machine lacks is named, and left out.
 emulators: $(EMULATORS)
 
@@ -94,4 +110,4 @@ dist: $(READY)
 	$(BIN)/python -m build --outdir dist
 
 clean:
-	rm -rf $(VENV) .emulators build dist terraform/function.zip .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .emulators build dist mutants terraform/function.zip .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -89,7 +89,9 @@ class ApplyLock:
     def _taken(self, control: Control) -> Control:
         now = self._backend.clock()
         mine = control.of(self._backend.owner)
-        if mine.lock is not None and mine.lock.lease_end + CLOCK_SKEW > now:
+        # One's own: the answer was lost, and somebody else wrote the control row before it was sent again.
+        others = mine.lock is not None and mine.lock.token != self._token
+        if mine.lock is not None and others and mine.lock.lease_end + CLOCK_SKEW > now:
             raise LockedError(_held_by(mine.lock), hint="wait for it (--lock-timeout 5m), or `slowsched unlock`")
         self._lease_end = now + LOCK_LEASE
         lock = Lock(
@@ -196,7 +198,7 @@ def pause(backend: Backend, *, by: str, reason: str | None) -> Pause:
     paused = Pause(by=by, at=backend.clock(), reason=reason)
 
     def change(control: Control) -> Control:
-        if control.pause is not None:
+        if control.pause is not None and control.pause != paused:  # else this call has written it, unanswered
             since = _to_the_second(control.pause.at)
             raise UsageError(f"{control.pause.by} has paused it since {since}", hint="`slowsched resume` ends that")
         return replace(control, pause=paused)
@@ -214,11 +216,16 @@ def resume(backend: Backend) -> Armed:
         UsageError: it is not paused.
         TimerError: it was resumed, and the timer could not be armed.
     """
+    moment: datetime | None = None
 
     def change(control: Control) -> Control:
-        if control.pause is None:
+        nonlocal moment
+        # Resumed by this very call: the answer was lost, and somebody else wrote before it was sent again.
+        resumed = moment is not None and control.not_before == moment
+        if control.pause is None and not resumed:
             raise UsageError("it is not paused", hint="nothing to resume")
-        return replace(control, pause=None, not_before=backend.soonest())
+        moment = backend.soonest()
+        return replace(control, pause=None, not_before=moment)
 
     _update(backend.store, change)
     return arm(backend)

@@ -32,7 +32,7 @@ class Settled:
     row: Row | None
     message: str | None = None
     error: str | None = None
-    conflicts: int = 0
+    conflicts: int
 
     @property
     def needs_worker(self) -> bool:

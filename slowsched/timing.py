@@ -88,8 +88,8 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration: write a number and s, m, h or d, as in 90s, 15m, 6h or 2d")
-    digits, unit = match.groups()
-    seconds = int(digits[:_DURATION_DIGITS]) * _UNIT_SECONDS[unit]
+    digits, unit = match[1].lstrip("0"), match[2]
+    seconds = int(digits[:_DURATION_DIGITS] or 0) * _UNIT_SECONDS[unit]
     if len(digits) > _DURATION_DIGITS or seconds > DURATION_MAX.total_seconds():
         raise ValueError(f"{text!r} is longer than a hundred years")
     return timedelta(seconds=seconds)
@@ -165,6 +165,6 @@ def resolve_local(local: datetime, zone: ZoneInfo) -> datetime | Gap | Ambiguous
         return first.astimezone(UTC)
     instants = sorted((first.astimezone(UTC), second.astimezone(UTC)))
     earlier, later = (instant.astimezone(zone) for instant in instants)
-    if later.replace(tzinfo=None, fold=0) == local:
+    if later.replace(tzinfo=None) == local:
         return Ambiguous(earlier=earlier, later=later)
     return Gap(earlier=earlier, later=later)

@@ -174,9 +174,9 @@ class _Difference:
         text = _written(new)
         if node.end > node.start and self._text[node.end - 1] == "\n":
             text += "\n"
-        if key_end is None:
+        colon = 0 if key_end is None else self._text.find(":", key_end) + 1
+        if not colon:  # an item, a value in a flow collection, or a key behind `?` that has none
             return _Edit(start=node.start, end=node.end, text=text)
-        colon = self._text.index(":", key_end) + 1
         if node.start == node.end:  # nothing stands there, and where is for libyaml to choose
             return _Edit(start=colon, end=colon, text=f" {text}")
         if self._text[colon : node.start].strip():  # a comment: it stays

@@ -83,6 +83,9 @@ ITEM = {
     "spec": SPEC,
 }
 
+BEYOND = "is outside of the years that the timer knows"
+FIRST_MOMENT, LAST_MOMENT = "0999-12-31T23:59:59.999999Z", "3000-01-01T00:00:00.000000Z"
+
 
 # --- the shape of an item --------------------------------------------------------------------------
 
@@ -205,6 +208,21 @@ def test_rows_and_summaries_say_what_they_cannot_read(item: dict[str, Any], reas
         (ITEM | {"history": ITEM["history"].replace("1.5", '"1.5"')}, "its `late_seconds` is not a number"),
         (ITEM | {"claim": "null"}, "its `claim` is not an object"),
         (ITEM | {"source": '{"path":5,"line":1}'}, "its `path` is not text"),
+        (ITEM | {"spec": SPEC.replace("some item", "\\ud800")}, "its `spec` is not valid Unicode"),
+        (changed_spec(labels=[]), "its `labels` is not an object"),
+        (changed_spec(sensitive="$.payload"), "its `sensitive` is not a list of text"),
+        (changed_spec(due="2200-01-01T00:00:00Z"), f"its `due` (2200-01-01T00:00:00Z) {BEYOND}"),
+        (changed_spec(due="1969-12-31T23:59:59Z"), f"its `due` (1969-12-31T23:59:59Z) {BEYOND}"),
+        (ITEM | {"spec": SPEC.replace("29.99", "1e999")}, "a number of it (1e999) is beyond the range of a float"),
+        (
+            ITEM | {"history": ITEM["history"].replace("1.5", "-1e999")},
+            "a number of it (-1e999) is beyond the range of a float",
+        ),
+        (ITEM | {"wake_at": LAST_MOMENT}, f"'{LAST_MOMENT}' is outside of the years 1000 to 3000"),
+        (ITEM | {"wake_at": FIRST_MOMENT}, f"'{FIRST_MOMENT}' is outside of the years 1000 to 3000"),
+        (ITEM | {"wake_at": "2030-W01-1T00:00:00.000000Z"}, "'2030-W01-1T00:00:00.000000Z' is not a moment"),
+        (ITEM | {"wake_at": "2030-01-01 00:00:00.000000Z"}, "'2030-01-01 00:00:00.000000Z' is not a moment"),
+        (ITEM | {"wake_at": "2030-01-01T000000.00000000Z"}, "'2030-01-01T000000.00000000Z' is not a moment"),
     ],
 )
 def test_rows_say_which_part_they_cannot_read(item: dict[str, Any], reason: str) -> None:
@@ -364,6 +382,7 @@ def test_the_control_row_is_flat_text_and_whole_numbers() -> None:
         ({"version": None}, "the control row is damaged: its `version` is not a count"),
         ({"paused": "{}"}, "the control row is damaged: 'by'"),
         ({"owners": "[]"}, "the control row is damaged: its `owners` is not an object"),
+        ({"worker": '{"actions":"NOTE","row_format":1,"slowsched":"1"}'}, "its `actions` is not a list of text"),
     ],
 )
 def test_a_control_row_that_cannot_be_read_raises(changes: dict[str, Any], message: str) -> None:

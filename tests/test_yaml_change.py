@@ -99,10 +99,12 @@ def test_only_what_differs_changes(value, replaced):
         ("a: >-\n  x\nb: 1\n", {"a": "y", "b": 1}, "a: y\nb: 1\n"),
         ("a: 1\n...\n", {"a": 2, "b": 3}, "a: 2\nb: 3\n...\n"),
         ("a: true\n", {"a": 1}, "a: 1\n"),
+        ("? a\n: 1\n", {"a": 2}, "? a\n: 2\n"),
+        ("? a\n", {"a": 2}, None),
     ],
 )
 def test_every_style_is_edited(text, value, edited):
-    """Values in every style of YAML are found and replaced."""
+    """Values in every style of YAML are found and replaced; where that cannot be done, nothing is."""
     assert with_document(text, 0, value) == edited
 
 

@@ -31,9 +31,15 @@ __all__ = [
     "read_optional_text",
     "read_seconds",
     "read_text",
+    "read_texts",
 ]
 
 _STAMP_LENGTH = len("2030-01-01T00:00:00.000000Z")
+_BETWEEN_DIGITS = slice(
+    4, 20, 3
+)  # what stands between the digits of a stamp: `fromisoformat` takes other forms as well
+# No clock and no due is out of them, a hundred years added; beyond, sums and time zones leave the range of dates.
+_FIRST_YEAR, _END_OF_YEARS = "1000", "3000"
 
 
 class NewerFormatError(ValueError):
@@ -74,7 +80,14 @@ def _no_number(literal: str) -> None:
     raise ValueError(f"{literal} is not JSON")
 
 
-_parse = json.JSONDecoder(parse_constant=_no_number).decode
+def _float(literal: str) -> float:
+    value = float(literal)
+    if value in (float("inf"), float("-inf")):  # `1e999` is JSON, but no number that could be written again
+        raise ValueError(f"a number of it ({literal[:12]}) is beyond the range of a float")
+    return value
+
+
+_parse = json.JSONDecoder(parse_constant=_no_number, parse_float=_float).decode
 
 
 def read_object(item: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -106,6 +119,14 @@ def read_optional_text(document: Mapping[str, Any], name: str) -> str | None:
     return None if document.get(name) is None else read_text(document, name)
 
 
+def read_texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of texts, an empty one when it is absent."""
+    value = document.get(name, [])
+    if type(value) is not list or not all(type(each) is str for each in value):
+        raise ValueError(f"its `{name}` is not a list of text")
+    return tuple(value)
+
+
 def read_count(document: Mapping[str, Any], name: str) -> int:
     """Return a whole number from 0."""
     value = document[name]
@@ -126,10 +147,12 @@ def decode_moment(text: Any) -> datetime:
     """Read a moment as an item holds it.
 
     Raises:
-        ValueError: it is not fixed-width text, as `timing.stamp` writes it.
+        ValueError: it is not fixed-width text, as `timing.stamp` writes it, or far outside of all that is planned.
     """
-    if type(text) is not str or len(text) != _STAMP_LENGTH or text[-1] != "Z":
+    if type(text) is not str or len(text) != _STAMP_LENGTH or text[-1] != "Z" or text[_BETWEEN_DIGITS] != "--T::.":
         raise ValueError(f"{text!r} is not a moment")
+    if not _FIRST_YEAR <= text < _END_OF_YEARS:
+        raise ValueError(f"{text!r} is outside of the years {_FIRST_YEAR} to {_END_OF_YEARS}")
     return parse_stamp(text)
 
 

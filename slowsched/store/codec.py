@@ -48,8 +48,9 @@ from slowsched.store.attributes import (
     read_optional_text,
     read_seconds,
     read_text,
+    read_texts,
 )
-from slowsched.timing import stamp
+from slowsched.timing import DUE_MAX, DUE_MIN, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -221,18 +222,23 @@ def _task(item: Mapping[str, Any]) -> Task:
     """Read the spec, so strictly that whoever uses the task need not expect other types."""
     document = read_object(item, "spec")
     task = canonical.task_from_document(document)
+    if not is_unicode(canonical.text(document)):  # JSON may write halves of surrogate pairs, which have no digest
+        raise ValueError("its `spec` is not valid Unicode")
     if read_text(item, "id") != task.id:
         raise ValueError("its `id` is not the one in its `spec`")
     read_text(document, "action")
     read_count(document["retry"], "attempts")
     for name in ("description", "team", "timezone"):
         read_optional_text(document, name)
+    if type(task.labels) is not dict:
+        raise ValueError("its `labels` is not an object")
     for name in task.labels:
         read_text(task.labels, name)
-    for each in task.sensitive:
-        read_text({"sensitive": each}, "sensitive")
+    read_texts(document, "sensitive")
     if type(task.protect) is not bool:
         raise ValueError("its `protect` is not true or false")
+    if not DUE_MIN <= task.due <= DUE_MAX:  # no sum of it with a grace may leave the range of dates
+        raise ValueError(f"its `due` ({document['due']}) is outside of the years that the timer knows")
     return task
 
 
@@ -344,7 +350,7 @@ def _worker(document: Mapping[str, Any]) -> Worker:
     return Worker(
         slowsched=read_text(document, "slowsched"),
         row_format=read_count(document, "row_format"),
-        actions=tuple(str(name) for name in document["actions"]),
+        actions=read_texts(document, "actions"),
     )
 
 

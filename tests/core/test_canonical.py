@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from values import HOUR, MINUTE, a_retry, a_task, at
 
-from slowsched.canonical import digest, digests, number, pointer, task_document, task_from_document, text
+from slowsched.canonical import (
+    _encoder,
+    digest,
+    digests,
+    number,
+    pointer,
+    task_document,
+    task_from_document,
+    text,
+)
 from slowsched.model import Digests
 
 json_values = st.recursive(
@@ -85,6 +94,23 @@ def test_text_comes_back(value):
 def test_text_is_what_the_standard_library_writes(value):
     """However it is written, it is JSON with sorted keys and nothing to spare."""
     assert text(value) == json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@pytest.mark.parametrize("write", [text, _encoder.encode], ids=["with an accelerator", "without"])
+def test_text_is_the_same_without_an_accelerator(write):
+    """Python may come without the fast encoder: what is written, and what is refused, is the same."""
+    assert write({"b": [1, {"ü": None, "a": "é"}], "B": {}}) == '{"B":{},"b":[1,{"a":"é","ü":null}]}'
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write([float("nan")])
+    with pytest.raises(TypeError, match="Object of type timedelta is not JSON serializable"):
+        write(HOUR)
+    with pytest.raises(TypeError, match="keys must be str"):
+        write({("a", "b"): 1})
+
+
+def test_text_of_many_values_is_one():
+    """However many pieces it is made of, nothing stands between them."""
+    assert text(list(range(250_000))) == f"[{','.join(map(str, range(250_000)))}]"
 
 
 @given(st.dictionaries(st.text(), json_values))
@@ -187,7 +213,14 @@ def test_task_document_leaves_out_what_is_absent():
 
 
 @pytest.mark.parametrize(
-    "task", [FULL, a_task(), a_task(payload={}), a_task(payload={"n": None, "l": [1, {"a": 2.5}]})]
+    "task",
+    [
+        FULL,
+        a_task(),
+        a_task(payload={}),
+        a_task(payload={"n": None, "l": [1, {"a": 2.5}]}),
+        a_task(sensitive=("$.payload.itemID", "$.payload.newPrice")),
+    ],
 )
 def test_task_comes_back_from_its_text(task):
     """What the store keeps is read back as the same task."""
@@ -231,6 +264,7 @@ def test_task_from_document_refuses_what_is_none(document, error):
         ("9007199254740992.0", 9007199254740992.0),
         ("9007199254740993", 9007199254740993),
         ("1e22", 1e22),
+        ("-9007199254740993", -9007199254740993),
         ("9" * 300, int("9" * 300)),
         ("2.2250738585072014e-308", 2.2250738585072014e-308),
         ("5e-324", 5e-324),

@@ -115,6 +115,19 @@ def test_compare_asks_for_the_rows_that_differ_only():
     )
 
 
+def test_compare_counts_each_task_that_is_done():
+    """A task that ran is declared as any other, and not counted among the unchanged."""
+    files = [a_declared(id=each) for each in ("a", "b", "c")]
+    rows = [a_row(id="a", state=State.SUCCEEDED), a_row(id="b", state=State.SUCCEEDED), a_row(id="c")]
+    assert compared(files, rows) == Comparison(desired=3, unchanged=1, done=2, pending=1, rest_wakes=(DUE,))
+
+
+def test_compare_names_unreadable_rows_in_order():
+    """They are told by id, in whatever order the store has them."""
+    rows = [Unreadable(id=each, reason="format 2") for each in ("b", "c", "a")]
+    assert compared([], rows) == Comparison(unreadable=(rows[2], rows[0], rows[1]))
+
+
 def test_compare_names_the_ids_to_fetch_in_order():
     """The ids are sorted, each once, and a new task's is not among them."""
     comparison = compared(
@@ -298,8 +311,9 @@ def test_with_an_error_nothing_is_changed():
 
 
 def test_with_an_error_and_no_task_the_empty_set_is_not_refused_besides():
-    """The error is the reason, not that no file could be read."""
-    assert planned([], [a_row()], problems=[BROKEN]).refused == ()
+    """The error is the reason, not that no file could be read, and nothing that could be said allows it."""
+    plan = planned([], [a_row()], problems=[BROKEN])
+    assert (plan.refused, plan.needed) == ((), ())
 
 
 def test_a_warning_does_not_stop_a_plan():

@@ -155,6 +155,15 @@ def test_a_trailer_on_a_protected_task(flags):
     assert (plan.refused, _used(plan)) == ((), [not flags])
 
 
+def test_each_of_several_tasks_has_a_trailer_that_counts():
+    """A newer word on one task takes nothing from the words on others, nor from another word on the same."""
+    rows = [a_row(id="a", protect=True, state=State.RUNNING), a_row(id="b", protect=True)]
+    said = [("Supersede", "a"), ("Allow-Protected", "a"), ("Allow-Protected", "b")]
+    trailers = [_trailer(*each) for each in said] + [_trailer(*each, OLDER) for each in said]
+    plan = planned([a_declared()], rows, trailers=tuple(trailers))
+    assert (plan.refused, _used(plan)) == ((), [True, True, True, False, False, False])
+
+
 @pytest.mark.parametrize("flags", [{}, {"supersede": frozenset({"a"})}], ids=["alone", "beside a flag"])
 def test_a_trailer_on_a_running_task(flags):
     """It supersedes the attempt; beside a flag it is not needed."""
@@ -185,6 +194,9 @@ def test_what_is_imminent_is_touched_only_when_named(declared, word):
     assert _imminent(declared, a_row(), allow_imminent=frozenset({"some task id"}))[1] == []
     said, refused = _imminent(declared, a_row(), trailers=(_trailer("Allow-Imminent", "some task id"),))
     assert (refused, _used(said)) == ([], [True])
+    both = {"trailers": said.trailers, "allow_imminent": frozenset({"some task id"})}
+    said, refused = _imminent(declared, a_row(), **both)
+    assert (refused, _used(said)) == ([], [False])
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ from planning import (
     moved,
     planned,
 )
-from values import DAY, DUE, a_claim, a_row
+from values import DAY, DUE, a_claim, a_row, a_source
 
 from slowsched import lifecycle
 from slowsched.decision import Allowance, decide
-from slowsched.model import ChangeKind, LateChoice, Problem, Refusal, State, Unreadable
+from slowsched.model import ChangeKind, LateChoice, Place, Problem, Refusal, State, Unreadable
 
 TASK_ID = "some task id"
 OTHER_OWNER = "acme/other/local"
@@ -36,6 +36,19 @@ SECOND = timedelta(seconds=1)
 RUNNING = "it is running: wait for its outcome, or say --supersede 'some task id'"
 GONE_RUNNING = "its file is gone while it is running: wait for its outcome, or say --supersede 'some task id'"
 FINISHED = [State.SUCCEEDED, State.MISSED]
+
+
+def test_without_a_word_nothing_is_allowed():
+    """Nobody said anything: what is late stays late, and what runs is not taken from its worker."""
+    late, edited, row = moved(due=DUE - DAY), moved(**EDIT), a_row(state=State.RUNNING)
+    changes = [decide(late, None, applier(DUE), Allowance()), decide(edited, row, applier(DUE), Allowance())]
+    assert [each.kind for each in changes] == [ChangeKind.LATE, ChangeKind.CONFLICT]
+
+
+def test_a_change_of_a_row_has_the_place_that_its_file_had():
+    """Where the file is gone, the place is that of the commit which brought the row."""
+    change = decide(None, a_row(source=a_source(path="tasks/old.yaml", line=12)), applier(), Allowance())
+    assert change.place == Place(path="tasks/old.yaml", line=12)
 
 
 # --- the execution differs, or the file is gone: running -------------------------------------------

@@ -148,6 +148,12 @@ def test_target_is_never_early_and_never_past(wake_at, now, lead, delivery):
     assert minute is None or (is_whole_minute(minute) and minute >= wake_at and minute >= now)
 
 
+def test_a_due_is_of_the_years_that_a_cron_expression_knows():
+    """From 1970 to 2199, in UTC."""
+    bounds = [each.isoformat() for each in (DUE_MIN, DUE_MAX)]
+    assert bounds == ["1970-01-01T00:00:00+00:00", "2199-12-31T23:59:59.999999+00:00"]
+
+
 # --- durations -------------------------------------------------------------------------------------
 
 
@@ -160,6 +166,7 @@ def test_target_is_never_early_and_never_past(wake_at, now, lead, delivery):
         ("6h", 6 * HOUR),
         ("2d", 2 * DAY),
         ("007m", 7 * MINUTE),
+        ("0000000000090s", 90 * SECOND),
         ("36500d", DURATION_MAX),
         ("3153600000s", DURATION_MAX),
     ],
@@ -256,10 +263,17 @@ def test_parse_stamp_returns_utc():
     assert (found, found.utcoffset()) == (NOON, timedelta(0))
 
 
-@pytest.mark.parametrize("text", ["", "noon", "2030-01-01T12:00:00", "2030-01-01", "2030-13-01T12:00:00Z"])
+@pytest.mark.parametrize("text", ["", "noon", "2030-13-01T12:00:00Z"])
 def test_parse_stamp_refuses_what_is_none(text):
-    """No stamp, and no guess: a time without an offset would be read in the zone of this machine."""
+    """What is no stamp is not guessed at."""
     with pytest.raises(ValueError, match=r"."):
+        parse_stamp(text)
+
+
+@pytest.mark.parametrize("text", ["2030-01-01T12:00:00", "2030-01-01"])
+def test_parse_stamp_refuses_what_has_no_offset(text):
+    """A time without an offset would be read in the zone of this machine."""
+    with pytest.raises(ValueError, match=f"^'{text}' has no offset: whose time it is cannot be told$"):
         parse_stamp(text)
 
 

@@ -218,6 +218,12 @@ def test_a_lock_that_a_person_took_away_is_lost():
     assert mine(scene) == OwnerControl()
 
 
+def test_a_lock_that_was_never_taken_is_none():
+    """It allows no write, whatever the clock says."""
+    with pytest.raises(LockLostError, match="the apply lock was taken away while this apply held it"):
+        ApplyLock(a_scene().backend, ANN).ensure()
+
+
 def test_releasing_a_lost_lock_leaves_the_others():
     """Theirs to release."""
     scene = a_scene()

@@ -17,7 +17,7 @@ WAKE = "protocol/test_wake.py"
 RACES = "protocol/test_wake_races.py"
 TIMER = "protocol/test_wake_timer.py"
 TIMEOUTS = "protocol/test_wake_timeouts.py"
-ORDERS = "protocol/test_interleavings.py"
+ORDERS = "search/test_interleavings.py"
 INTERVENE = "protocol/test_intervene.py"
 CONTROL = "protocol/test_control.py"
 EXECUTE = "protocol/test_execute.py"
@@ -197,7 +197,7 @@ RULES = {
     ),
     "resume sets not_before": (
         "control",
-        "pause=None, not_before=backend.soonest()",
+        "pause=None, not_before=moment",
         "pause=None",
         [f"{CONTROL}::test_resuming_lets_claim_from_the_first_moment_the_timer_can_serve"],
     ),

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 from protocol.fakes import EVENTBRIDGE, NOW, a_scene, declared, due
-from protocol.interleaving import World, endings
 from values import MINUTE
 
+from search.interleaving import World, endings
 from slowsched.apply import ApplyRequest, apply
 from slowsched.arm import arm
 from slowsched.control import pause, resume

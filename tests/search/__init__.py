@@ -1,0 +1,1 @@
+"""Bounded exhaustive search: every schedule with few preemptions of small configurations, over the production code."""
