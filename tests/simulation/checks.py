@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MINUTE = timedelta(minutes=1)
 NEAR = (EventBridgeTimer.lead + EventBridgeTimer.propagation) / 2
 LEAD, DELIVERY = EventBridgeTimer.lead, EventBridgeTimer.delivery
-CALLS = timedelta(seconds=45)  # what the calls before a claim may cost, one after the other, and the skew
+CALLS = timedelta(seconds=60)  # what the calls before a claim may cost, one after the other, and the skew
 APPLIED_LATE = LEAD + 2 * MINUTE + DELIVERY + CALLS  # of what the timer is set for at its soonest
 WAITS = {State.SCHEDULED, State.RUNNING}
 
@@ -81,7 +81,7 @@ class Checks:
         self._executing: dict[str, list[Execution]] = defaultdict(list)
         self._succeeded: dict[tuple[str, int], datetime] = {}
         self._complete: set[str] = set()  # tokens of executions that came to their end
-        self._written_at: dict[str, datetime] = {}
+        self._last_writer: dict[str, str] = {}
         self._excused: set[str] = set()  # processes that left an assumption behind
         self._newest: dict[str, int] = {}  # the newest commit of which a row was written, by owner
         self._paused = False
@@ -172,7 +172,7 @@ class Checks:
         old, new = None if before is None else _row(before), _row(after)
         who = "somebody" if process is None else process.name
         self._world.tell(who, _told(old, new))
-        self._written_at[new.id] = self._world.hub.now
+        self._last_writer[new.id] = who
         self._numbers(old, new)
         self._whose(old, new, process)
         self._transition(old, new, process)
@@ -183,7 +183,7 @@ class Checks:
     def _forget(self, task_id: str) -> None:
         """DynamoDB has taken the row away: what comes under its id is another."""
         self._succeeded = {key: at for key, at in self._succeeded.items() if key[0] != task_id}
-        self._written_at.pop(task_id, None)
+        self._last_writer.pop(task_id, None)
 
     def _numbers(self, old: Row | None, new: Row) -> None:
         if old is not None and (new.version != old.version + 1 or new.generation < old.generation):
@@ -384,6 +384,9 @@ class Checks:
             self.final.named(process.owner, report)
         if process.name in self._excused:
             return
+        for each in report.results:
+            if each.result is Result.CONFLICT and self._last_writer.get(each.id) == process.name:
+                self._world.violated("a conflict is with somebody else", f"{process.name} wrote {each.id} itself")
         done = [each.id for each in report.results if each.result is Result.APPLIED]
         if report.status in (ApplyStatus.APPLIED, ApplyStatus.NOTHING):
             done = [each.task.id for each in self._world.scenario.commits[commit][process.owner]]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 QUIET = timedelta(minutes=40)  # a heartbeat, a lock's lease, a worker's whole time
 SERVED = timedelta(minutes=6)
-DAYS_MAX = timedelta(days=1500)
+ENDLESS = timedelta(days=3)  # after the last due: all retries, and a day of an unknown action
 ENDS = {State.SUCCEEDED, State.DEAD, State.MISSED}
 
 
@@ -118,13 +118,15 @@ class Converging:
         if not wakes or min(wakes) < world.hub.now + timedelta(minutes=3) or world.violation is not None:
             return
         world.figures["timers looked at"] += 1
-        if world.alarm.minute() != ceil_minute(min(wakes)):
-            text = f"it is set to {world.alarm.minute()}, the earliest wake is {min(wakes)}"
+        if world.alarm.wanted() != ceil_minute(min(wakes)):
+            text = f"it is set to {world.alarm.wanted()}, the earliest wake is {min(wakes)}"
             world.violated("the timer covers the earliest wake", text)
 
     def _wait_for_all(self) -> None:
         """Go on until no row needs the worker any more."""
-        world, end = self._world, self._world.hub.now + DAYS_MAX
+        world = self._world
+        last = max((row.wake_at for row in self._rows() if row.wake_at is not None), default=world.hub.now)
+        end = last + ENDLESS
         while world.violation is None and world.hub.now < end:
             wakes = [row.wake_at for row in self._rows() if row.wake_at is not None]
             if not wakes:

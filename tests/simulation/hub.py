@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from random import Random
 
-STEPS_A_DAY = 100_000  # a stormy day has a few thousand
 STRANDS = 16  # calls that one process makes at once, as production does (aws.PARALLEL_CALLS)
 
 
@@ -34,8 +33,9 @@ class EndlessError(Exception):
 class Hub:
     """The queue of what happens when. `now` is the true time, which no process sees; `steps` counts decisions."""
 
-    def __init__(self, start: datetime) -> None:
+    def __init__(self, start: datetime, steps_a_day: int) -> None:
         self.now = start
+        self._steps_a_day = steps_a_day
         self.steps = 0
         self.over = False
         self.greenlet = getcurrent()
@@ -50,6 +50,10 @@ class Hub:
         """Let something happen after a while."""
         self.at(self.now + timedelta(seconds=seconds), do)
 
+    def next_event(self) -> datetime | None:
+        """Return when something happens next."""
+        return self._queue[0][0] if self._queue else None
+
     def run(self, until: datetime) -> None:
         """Let time pass."""
         self.greenlet = getcurrent()
@@ -59,8 +63,8 @@ class Hub:
             self.steps += 1
             if self.now.date() != day:
                 day, day_began = self.now.date(), self.steps
-            elif self.steps - day_began > STEPS_A_DAY:
-                raise EndlessError(f"more than {STEPS_A_DAY} steps in a day")
+            elif self.steps - day_began > self._steps_a_day:
+                raise EndlessError(f"more than {self._steps_a_day} steps in a day")
             do()
         if not self.over:
             self.now = max(self.now, until)

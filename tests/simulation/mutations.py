@@ -93,24 +93,24 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "not_before": Mutation(
         module="control",
-        text="pause=None, not_before=backend.soonest()",
+        text="pause=None, not_before=moment",
         instead="pause=None",
         profiles=("people", "pauses"),
     ),
     "the version condition": Mutation(
         module="store.dynamodb",
         text='        "ConditionExpression": "#version = :version",',
-        instead='        "ConditionExpression": "attribute_not_exists(#none) OR #version = :version",',
+        instead='        "ConditionExpression": "attribute_exists(#version)",',
         profiles=("people", "timer"),
     ),
     "write_id": Mutation(
         module="store.items",
         text='return refused.found is not None and refused.found.get("write_id") == item["write_id"]',
         instead="return False",
-        profiles=("network", "commits"),
+        profiles=("network", "commits", "killed commits"),
     ),
     "the token on settle": Mutation(
-        module="lifecycle", text=" or row.claim.token != token", instead="", profiles=("actions", "network")
+        module="lifecycle", text=" or row.claim.token != token", instead="", profiles=("frozen",)
     ),
     "the margin of the lease": Mutation(
         module="lifecycle",
@@ -127,7 +127,7 @@ MUTATIONS: dict[str, Mutation] = {
         module="apply",
         text=_WRITING,
         instead="    writing.run()\n    if True:\n        try:",
-        profiles=("commits", "cancels"),
+        profiles=("cancels",),
     ),
     "writing rows before arming": Mutation(
         module="apply",
@@ -138,7 +138,7 @@ MUTATIONS: dict[str, Mutation] = {
         module="apply",
         text="                self._lock.applying(self._request.commit)",
         instead="                pass",
-        profiles=("commits",),
+        profiles=("killed commits",),
     ),
     "the heartbeat": Mutation(module="arm", text="", instead="", profiles=("timer", "crashes")),
     "the tombstone's generation": Mutation(
@@ -155,7 +155,7 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     # what the simulator itself has found
     "asking the timer for what is left behind": Mutation(
-        module="wake", text="elif self._leaves_anew():", instead="elif False:", profiles=("actions",)
+        module="wake", text="elif self._leaves_anew():", instead="elif False:", profiles=("busy",)
     ),
     "staying for the first moment after a resume": Mutation(
         module="wake", text="    if resumed is not None:", instead="    if False:", profiles=("people", "pauses")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 WAY_SECONDS = 0.25  # one way, at most times
-LONG_WAY_SECONDS = 4.0  # ... and the longest that is no fault
+LONG_WAY_SECONDS = 7.0  # ... and the longest that is no fault
 FREEZE_SECONDS = (1.0, 900.0)
 SLOW_SECONDS = (1.0, 20.0)
 LATE_SECONDS = (CALL_SECONDS, 60.0)

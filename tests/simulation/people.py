@@ -69,9 +69,11 @@ class People:
         impatient = process.chance.random() < 0.5
 
         def stop() -> bool:
-            if cancelled and impatient and world.hub.now >= stopped:
-                raise KeyboardInterrupt
-            return cancelled and world.hub.now >= stopped
+            return cancelled and not impatient and world.hub.now >= stopped
+
+        def on_progress(_done: int, _all: int) -> None:
+            if cancelled and impatient:
+                raise KeyboardInterrupt  # in the middle, where nobody asks
 
         request = ApplyRequest(
             commit=commit_name(commit),
@@ -81,6 +83,7 @@ class People:
             holder=Holder(name=process.name),
             is_ancestor=lambda old, new: old <= new,
             stop=stop,
+            on_progress=on_progress,
         )
         self.start_apply(process, commit, request)
 

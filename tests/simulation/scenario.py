@@ -85,6 +85,9 @@ class Profile:
     unknown: float = 0.0
     long_ways: float = 0.02
     heartbeat: bool = True
+    again: float = 0.3  # of applies that come a second time, later
+    late: tuple[str | None, ...] = (None, None, "run", "skip")
+    supersede: float = 0.3
     timeouts: tuple[int, ...] = (10, 30, 120, 600)
     edges: bool = False  # whether commits, and people, come about when tasks are due
     deeds: tuple[str, ...] = ("new", "new", "new", "due", "payload", "policy", "remove", "back")
@@ -126,8 +129,8 @@ PROFILES: dict[str, Profile] = {
     ),
     # Two pipelines at the same moment, and nothing else for a while.
     "overlaps": Profile(
-        hours=4.0, long_ways=0.25, commits_max=14, tasks_max=2, ahead=(120, 180, 240, 400, 600, 800),
-        deeds=("new", "due", "due", "remove"), does=("quick",),
+        hours=4.0, long_ways=0.25, commits_max=14, tasks_max=3, ahead=(120, 300, 900, 1800, 3600),
+        deeds=("new", "due", "due", "remove", "remove"), does=("quick",),
     ),
     # Commits and people come about when tasks are due.
     "edges": Profile(
@@ -142,7 +145,21 @@ PROFILES: dict[str, Profile] = {
     "pauses": Profile(acts=("pause", "pause", "arm"), acts_max=8, commits_max=6, ahead=(90, 150, 300, 600)),
     "cancels": Profile(share=1.0, kinds=(Fault.CANCELLED,), scale=(5.0,), commits_max=8),
     "supersedes": Profile(
-        commits_max=12, hours=1.0, tasks_max=3, does=("slow", "long", "late"), ahead=(60, 100, 150, 240), owners=1,
+        hours=1.0, commits_max=16, tasks_max=3, owners=1, does=("long",), ahead=(60, 100, 150, 240), late=("run",),
+        supersede=1.0, deeds=("new", "remove", "remove", "back", "back", "due"),
+    ),
+    "killed commits": Profile(
+        share=1.0, scale=(4.0,), kinds=(Fault.CRASH_AFTER,), commits_max=14, tasks_max=4, owners=1, again=0.9,
+        deeds=("new", "payload", "due", "due"), ahead=(3600, 7200),
+    ),
+    "frozen": Profile(
+        share=1.0, scale=(8.0,), kinds=(Fault.FREEZE,), does=("slow",), timeouts=(30, 120), ahead=(120, 300, 600),
+        commits_max=8,
+    ),
+    # Workers with long attempts, and others that come due beside them.
+    "busy": Profile(
+        does=("long", "long", "quick", "hangs"), timeouts=(10, 30), tasks_max=8, commits_max=3,
+        ahead=(130, 170, 210, 230, 250, 270, 300, 330, 370, 400, 450, 500),
     ),
     "formats": Profile(share=0.3, kinds=(Fault.OLD_WORKER, Fault.CRASH_AFTER), hours=3.0),
     "year": Profile(
@@ -343,12 +360,12 @@ class _Draw:
             for owner in self._owners:
                 more = {
                     "commit": number,
-                    "late": chance.choice((None, None, "run", "skip")),
-                    "supersede": chance.random() < 0.3,
-                    "cancel": chance.uniform(0.0, 30.0),
+                    "late": chance.choice(self._profile.late),
+                    "supersede": chance.random() < self._profile.supersede,
+                    "cancel": chance.uniform(0.0, 8.0),
                 }
                 acts.append(Act(number=0, at=moment, kind="apply", owner=owner, more=more))
-                if chance.random() < 0.3:
+                if chance.random() < self._profile.again:
                     again = moment + timedelta(seconds=chance.choice((0.1, 5, 60, 700, 1500)))
                     acts.append(Act(number=0, at=min(again, self._end), kind="apply", owner=owner, more=more))
         return acts

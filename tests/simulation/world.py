@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 SKEW_SECONDS = 5.0  # a clock is off by no more, so that two differ by no more than lifecycle.CLOCK_SKEW
 BAD_SKEW_SECONDS = 120.0
+STEPS_A_TASK = 1000  # a day that has more goes round in circles
 IDLE_SAMPLE = 0.01  # of heartbeats that would find nothing, how many are run all the same
-YEARS_MAX = timedelta(days=1500)  # however long a task waits for its due
 
 
 class SimulatedStore(DynamoStore):
@@ -62,7 +62,7 @@ class World:
 
     def __init__(self, scenario: Scenario, *, left_out: frozenset[tuple[str, int]] = frozenset()) -> None:
         self.scenario = scenario
-        self.hub = Hub(scenario.start)
+        self.hub = Hub(scenario.start, STEPS_A_TASK * max(20, len(scenario.commits[0][min(scenario.commits[0])])))
         self.chance = Random(f"{scenario.seed}/world")  # noqa: S311 - to be replayed
         self.faults = Faults(self.hub, scenario.rates, until=scenario.end, left_out=left_out)
         self.story: list[tuple[datetime, str, str]] = []
@@ -88,7 +88,7 @@ class World:
             self._run()
         except EndlessError as error:
             self.violated("nothing goes round in circles", str(error))
-        self.figures["steps"] = self.hub.steps - self.figures["idle heartbeats"]
+        self.figures["steps"] = self.hub.steps
         self.figures["seconds"] = int((self.hub.now - self.scenario.start).total_seconds())
 
     def _run(self) -> None:
@@ -107,12 +107,15 @@ class World:
 
     def _heartbeat(self) -> None:
         """A quarter of an hour begins; a wake that would find nothing is run now and then only."""
-        self.hub.at(self._next_quarter(), self._heartbeat)
         idle = self._mark() == self._idle_mark and not self._alive and not self.table.due(stamp(self.hub.now))
-        sample = self.chance.random()
-        if idle and sample > IDLE_SAMPLE:
-            self.figures["idle heartbeats"] += 1
+        if idle and self.chance.random() > IDLE_SAMPLE:
+            # Nothing changes before the next event: the heartbeats until then find nothing either.
+            until = self.hub.next_event() or self.hub.now
+            quarters = max((until - self.hub.now) // HEARTBEAT, 1)
+            self.figures["idle heartbeats"] += quarters
+            self.hub.at(self._next_quarter() + (quarters - 1) * HEARTBEAT, self._heartbeat)
             return
+        self.hub.at(self._next_quarter(), self._heartbeat)
         missed, seconds = self.chance.random(), self.chance.uniform(0.0, eventbridge.DELIVERY)
         if self.faults.of_event(Fault.HEARTBEAT_MISSED, None, missed, f"heartbeat {self.hub.now:%d %H:%M}"):
             self.tell("timer", "the heartbeat is missed")
