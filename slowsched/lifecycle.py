@@ -43,6 +43,7 @@ __all__ = [
     "Taken",
     "create",
     "delete",
+    "draw_out",
     "edit",
     "edit_policy",
     "forget",
@@ -291,6 +292,18 @@ def settle(
         case _:
             assert_never(outcome.kind)
     return _written_over(row, settled)
+
+
+def draw_out(row: Row, lease_end: datetime, hosted_until: datetime) -> Row | None:
+    """Draw out the lease of a superseded attempt that was given up and may still execute; None where none is kept.
+
+    `lease_end` is that of the attempt; what took its place waits for it, and begins no sooner now.
+    """
+    if row.claim is None or row.claim.token is not None or row.claim.lease_end != lease_end:
+        return None
+    wake_at = None if row.wake_at is None else max(row.wake_at, hosted_until)
+    drawn = replace(row, claim=Claim(token=None, lease_end=max(lease_end, hosted_until)), wake_at=wake_at)
+    return _written_over(row, drawn)
 
 
 def was_settled(row: Row, claimed: Row, outcome: Outcome) -> bool:

@@ -79,15 +79,23 @@ def settle(backend: Backend, claimed: Row, finished: Finished, hosted_until: dat
             if settled is None and lifecycle.was_settled(found, claimed, finished.outcome):
                 # By this process: the answer was lost, and an edit came after it.
                 return Settled(row=found, conflicts=conflicts)
+            message = None if settled is not None else "superseded while it ran: the outcome was not recorded"
+            settled = settled or _hosted_on(found, claimed, hosted_until)
             if settled is None:
-                message = "superseded while it ran: the outcome was not recorded"
                 return Settled(row=found, message=message, conflicts=conflicts)
             answer = backend.store.put(settled, found.version)
             if answer is None:
-                return Settled(row=settled, conflicts=conflicts)
+                return Settled(row=settled, message=message, conflicts=conflicts)
             conflicts += 1
             found = answer.found
     except StoreError as failure:
         error = f"{claimed.id}: {failure}"
     message = "the outcome could not be recorded: it is attempted again after its lease"
     return Settled(row=None, message=message, error=error, conflicts=conflicts)
+
+
+def _hosted_on(found: Row, claimed: Row, hosted_until: datetime | None) -> Row | None:
+    """Return a row that waits for its superseded attempt for as long as this process hosts it; None: it need not."""
+    if hosted_until is None or claimed.claim is None or hosted_until <= claimed.claim.lease_end:
+        return None
+    return lifecycle.draw_out(found, claimed.claim.lease_end, hosted_until)

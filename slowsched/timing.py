@@ -68,13 +68,15 @@ def target(wake_at: datetime, now: datetime, *, lead: timedelta, delivery: timed
     """Return the minute to arm the timer for, so that it serves `wake_at`; None to leave it as it is.
 
     A minute ahead is armed as it is: never later than asked for. A minute that has just passed is left,
-    because its wake may still be on the way and must not be postponed. One that passed longer ago has
-    lost its wake: the first minute that the timer can serve.
+    because its wake may still be on the way and must not be postponed; nor must that of the first minute that
+    the timer could serve from then, which a worker has asked for that had too little time left. One that passed
+    longer ago has lost its wake: the first minute that the timer can serve.
     """
     minute = ceil_minute(wake_at)
     if now < minute:
         return minute
-    if now < minute + _MINUTE + delivery:
+    asked_for = minute + -(-lead // _MINUTE) * _MINUTE
+    if now < asked_for + _MINUTE + delivery:
         return None
     return ceil_minute(now + lead)
 

@@ -50,7 +50,7 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "leaving a wake that may be on its way": Mutation(
         module="timing",
-        text="if now < minute + _MINUTE + delivery:",
+        text="if now < asked_for + _MINUTE + delivery:",
         instead="if False:",
         profiles=("edges",),
     ),
@@ -156,6 +156,15 @@ MUTATIONS: dict[str, Mutation] = {
     # what the simulator itself has found
     "asking the timer for what is left behind": Mutation(
         module="wake", text="elif self._leaves_anew():", instead="elif False:", profiles=("busy",)
+    ),
+    "keeping the moment that was asked for": Mutation(
+        module="timing", text="if now < asked_for + _MINUTE", instead="if now < minute + _MINUTE", profiles=("busy",)
+    ),
+    "the lease of a superseded attempt that hangs": Mutation(
+        module="settling",
+        text="settled = settled or _hosted_on(found, claimed, hosted_until)",
+        instead="pass",
+        profiles=("supersedes",),
     ),
     "staying for the first moment after a resume": Mutation(
         module="wake", text="    if resumed is not None:", instead="    if False:", profiles=("people", "pauses")

@@ -145,7 +145,7 @@ PROFILES: dict[str, Profile] = {
     "pauses": Profile(acts=("pause", "pause", "arm"), acts_max=8, commits_max=6, ahead=(90, 150, 300, 600)),
     "cancels": Profile(share=1.0, kinds=(Fault.CANCELLED,), scale=(5.0,), commits_max=8),
     "supersedes": Profile(
-        hours=1.0, commits_max=16, tasks_max=3, owners=1, does=("long",), ahead=(60, 100, 150, 240), late=("run",),
+        hours=1.0, commits_max=16, tasks_max=3, owners=1, does=("long", "long", "hangs"), ahead=(60, 100, 150, 240), late=("run",),
         supersede=1.0, deeds=("new", "remove", "remove", "back", "back", "due"),
     ),
     "killed commits": Profile(
@@ -158,7 +158,7 @@ PROFILES: dict[str, Profile] = {
     ),
     # Workers with long attempts, and others that come due beside them.
     "busy": Profile(
-        does=("long", "long", "quick", "hangs"), timeouts=(10, 30), tasks_max=8, commits_max=3,
+        acts=("arm",), acts_max=40, does=("long", "long", "quick", "hangs"), timeouts=(10, 30), tasks_max=8, commits_max=3,
         ahead=(130, 170, 210, 230, 250, 270, 300, 330, 370, 400, 450, 500),
     ),
     "formats": Profile(share=0.3, kinds=(Fault.OLD_WORKER, Fault.CRASH_AFTER), hours=3.0),
