@@ -158,7 +158,7 @@ def _carry_out(backend: Backend, lock: ApplyLock, plan: Plan, request: ApplyRequ
         writing.run()
     finally:
         try:
-            armed = arm(backend).moment or backend.timer.armed()
+            armed = arm(backend, mine=writing.unarmed).moment or backend.timer.armed()
         except BackendError as error:
             timer_error = str(error)
     if writing.complete:
@@ -203,6 +203,7 @@ class _Writing:
         self._request = request
         self._done: dict[str, ApplyResult] = {}
         self._armed_at = backend.clock()
+        self.unarmed: datetime | None = None  # the earliest moment that was written since the timer was set
         self.stopped: str | None = None
         self.lock_lost = False
 
@@ -236,7 +237,8 @@ class _Writing:
         if now - self._armed_at >= ARM_EVERY:
             self._armed_at = now
             with suppress(BackendError):  # the arming at the end tells of it
-                arm(self._backend)
+                arm(self._backend, mine=self.unarmed)
+                self.unarmed = None
 
     def _write(self, batch: Sequence[Change]) -> None:
         soonest = self._backend.soonest()
@@ -245,6 +247,8 @@ class _Writing:
             for each in batch
             if each.result is not None
         ]
+        moments = [_newly_set(write.row, change.before) for write, change in zip(writes, batch, strict=False)]
+        self.unarmed = min((each for each in (*moments, self.unarmed) if each is not None), default=None)
         answers = self._backend.store.put_many(writes)
         for change, answer in zip(batch, answers, strict=True):
             self._done[change.id] = _result(change, answer)
@@ -276,6 +280,11 @@ def _effect(change: Change) -> tuple[datetime, str]:
     rows = (change.before, change.result)
     wakes = [row.wake_at for row in rows if row is not None and row.wake_at is not None]
     return min(wakes, default=change.due), change.id
+
+
+def _newly_set(row: Row, before: Row | None) -> datetime | None:
+    """Return the wake that a write sets, None where it leaves it as it was."""
+    return None if before is not None and before.wake_at == row.wake_at else row.wake_at
 
 
 def _version(change: Change) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slowsched.errors import TimerError
-from slowsched.timing import target
+from slowsched.timing import ceil_minute, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,32 +41,47 @@ class Look:
     wake_at: datetime | None
 
 
-def arm(backend: Backend, next_wake: Callable[[], datetime | None] | None = None, *, seen: Look | None = None) -> Armed:
+def arm(
+    backend: Backend,
+    next_wake: Callable[[], datetime | None] | None = None,
+    *,
+    seen: Look | None = None,
+    mine: datetime | None = None,
+) -> Armed:
     """Set the timer for the next moment that the worker is needed, and verify that it still is.
 
     `next_wake` returns that moment by a strongly consistent read; without it, the store's. A worker
     gives its own, which leaves out what it looks after itself. `seen` is what the caller saw a moment ago,
     after its own writes, and takes the place of the first look; the look after a write is always made.
+    `mine` is the earliest moment that the caller has set itself since it armed last: where its calls took
+    long that is near by now, and nobody has armed it yet.
 
     Raises:
         StoreError, TimerError: the backend did not answer, or the earliest wake would not hold still.
     """
     next_wake = next_wake or backend.store.next_wake
+    own = None if mine is None else ceil_minute(mine)
     written: datetime | None = None
     for rounds in range(1, ROUNDS_MAX + 1):
         minute = _wanted(backend, seen or _look(backend, next_wake))
         seen = None
-        if minute is None or (written is None and minute < backend.clock() + backend.timer.near):
+        first = written is None
+        if minute is None or (first and minute != own and minute < backend.clock() + backend.timer.near):
             return Armed(moment=written, rounds=rounds)
+        written = _in_time(backend, minute) if first and minute == own else minute
         # Always written: what a describe call says may be stale, and a write in flight may be undone.
-        backend.timer.arm(minute)
-        written = minute
+        backend.timer.arm(written)
         if _wanted(backend, _look(backend, next_wake)) == minute:
             return Armed(moment=written, rounds=rounds)
     raise TimerError(
         f"the earliest wake changed {ROUNDS_MAX} times while the timer was set",
         hint="the heartbeat will serve it; run `slowsched arm` when it is quieter",
     )
+
+
+def _in_time(backend: Backend, minute: datetime) -> datetime:
+    """Return a minute, or the first that the timer can serve where this one may be past once it is in force."""
+    return minute if minute >= backend.clock() + backend.timer.propagation else backend.soonest()
 
 
 def _look(backend: Backend, next_wake: Callable[[], datetime | None]) -> Look:

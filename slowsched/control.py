@@ -228,4 +228,4 @@ def resume(backend: Backend) -> Armed:
         return replace(control, pause=None, not_before=moment)
 
     _update(backend.store, change)
-    return arm(backend)
+    return arm(backend, mine=moment)

@@ -73,6 +73,6 @@ def _intervene(backend: Backend, task_id: str, transition: Callable[[Row], Row])
         row = find(backend.store, task_id, backend.owner)
         wanted = transition(row)
         if backend.store.put(wanted, row.version) is None:
-            arm(backend)
+            arm(backend, mine=wanted.wake_at)
             return wanted
     raise StoreError(f"the row of task {task_id!r} was changed {CONFLICT_TRIES} times meanwhile", hint="try again")

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 MINUTE = timedelta(minutes=1)
 NEAR = (EventBridgeTimer.lead + EventBridgeTimer.propagation) / 2
 LEAD, DELIVERY = EventBridgeTimer.lead, EventBridgeTimer.delivery
-CALLS = timedelta(seconds=60)  # what the calls before a claim may cost, one after the other, and the skew
-APPLIED_LATE = LEAD + 2 * MINUTE + DELIVERY + CALLS  # of what the timer is set for at its soonest
+CALLS = timedelta(seconds=40)  # what the calls before a claim may cost, one after the other, and the skew
+MANY_LONG_CALLS = timedelta(seconds=75)  # ... where many of them take seconds
+USUAL = 0.02  # the share of long ways of most days
 WAITS = {State.SCHEDULED, State.RUNNING}
 
 
@@ -84,6 +85,9 @@ class Checks:
         self._last_writer: dict[str, str] = {}
         self._excused: set[str] = set()  # processes that left an assumption behind
         self._newest: dict[str, int] = {}  # the newest commit of which a row was written, by owner
+        calls = CALLS if world.scenario.long_ways <= USUAL else MANY_LONG_CALLS
+        self._served = DELIVERY + calls  # from the end of its minute until a task is claimed
+        self._applied_late = LEAD + 2 * MINUTE + self._served  # of what the timer is set for at its soonest
         self._paused = False
         self._resumed: datetime | None = None
         self._not_before: datetime | None = None
@@ -140,7 +144,7 @@ class Checks:
         undisturbed = world.faults.last is None or world.faults.last < last.began
         if self._paused or not (self._calm() or undisturbed):
             return
-        if last.name in self._excused or (self._not_before is not None and now < self._not_before + APPLIED_LATE):
+        if last.name in self._excused or (self._not_before is not None and now < self._not_before + self._applied_late):
             return
         waiting = [item for item in world.table.items.values() if "wake_at" in item]
         if not waiting or not world.alarm.works():
@@ -149,13 +153,13 @@ class Checks:
         first = _row(min(waiting, key=lambda item: item["wake_at"]["S"]))
         minute, wanted = ceil_minute(first.wake_at or now), world.alarm.wanted()
         near = minute < now + NEAR + CLOCK_SKEW  # in force already, or what is in force brings a worker that stays
-        left = first.task.timeout > NEAR or (self._gave_up is not None and now < self._gave_up + APPLIED_LATE)
+        left = first.task.timeout > NEAR or (self._gave_up is not None and now < self._gave_up + self._applied_late)
         own = self._calm() or world.alarm.last_writer == last.name  # else it may be an older fault's, and left as near
         if now + CLOCK_SKEW < minute and own:
-            soon = wanted is not None and now - MINUTE - DELIVERY < wanted <= (now + APPLIED_LATE if left else minute)
+            soon = wanted is not None and now - MINUTE - DELIVERY < wanted <= now + self._applied_late
             if wanted != minute and not ((near or left) and soon):
                 world.violated("the timer covers the earliest wake", f"set to {wanted}, the earliest is {minute}")
-        elif last.arms and now > minute + APPLIED_LATE and (wanted is None or not now < wanted <= now + APPLIED_LATE):
+        elif last.arms and now > minute + self._applied_late and (wanted is None or not now < wanted <= now + self._applied_late):
             world.violated("the timer covers the earliest wake", f"set to {wanted}, overdue since {minute}")
 
     # --- a write -----------------------------------------------------------------------------------
@@ -282,7 +286,7 @@ class Checks:
         assert row.wake_at is not None
         # The worker that looks after it may have too little time left, and asks the timer then.
         left = row.wake_at + LEAD + 2 * MINUTE if row.task.timeout > NEAR else row.wake_at
-        calm = max(ceil_minute(row.wake_at) + MINUTE, now + LEAD + 2 * MINUTE, left) + DELIVERY + CALLS
+        calm = max(ceil_minute(row.wake_at) + MINUTE, now + LEAD + 2 * MINUTE, left) + self._served
         self._world.hub.at(calm + timedelta(seconds=1), partial(self._overdue, row, calm))
 
     def _overdue(self, row: Row, deadline: datetime) -> None:
@@ -305,15 +309,15 @@ class Checks:
             return None
         until = self._world.scenario.start
         if self._resumed is not None:
-            until = self._resumed + APPLIED_LATE
+            until = self._resumed + self._applied_late
         if self._gave_up is not None:
             # A process that hosts an attempt which does not stop ends early, and asks the timer for what it leaves.
-            until = max(until, self._gave_up + NEAR + APPLIED_LATE)
+            until = max(until, self._gave_up + NEAR + self._applied_late)
         last = self._world.faults.last
         if last is not None:
             lease = row.task.timeout + MINUTE
             heartbeat = HEARTBEAT if self._world.scenario.heartbeat else timedelta(0)
-            until = max(until, last + max(heartbeat, lease + 2 * MINUTE) + DELIVERY + CALLS)
+            until = max(until, last + max(heartbeat, lease + 2 * MINUTE) + self._served)
         return until
 
     def _control_written(self, item: Any, process: Process | None) -> None:

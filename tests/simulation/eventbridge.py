@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PROPAGATION = EventBridgeTimer.propagation.total_seconds()
 DELIVERY = EventBridgeTimer.delivery.total_seconds()
-STALE_SHARE = 0.5  # of answers while a write is on its way
+STALE_SHARE = 0.8  # of answers while a write is on its way
 AT_ONCE_SHARE = 0.3  # of writes that are in force within a second
 GAP_SHARE = 0.5  # of writes that take the one before out of force earlier than they come into it
 AGAIN_SECONDS = 120.0

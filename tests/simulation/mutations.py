@@ -39,9 +39,9 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "always writing the timer": Mutation(
         module="arm",
-        text="        backend.timer.arm(minute)",
-        instead="        if backend.timer.armed() != minute:\n            backend.timer.arm(minute)",
-        profiles=("overlaps", "timer"),
+        text="        backend.timer.arm(written)",
+        instead="        if backend.timer.armed() != written:\n            backend.timer.arm(written)",
+        profiles=("pairs",),
     ),
     "rounding up": Mutation(
         module="timing",
@@ -62,8 +62,8 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "not writing near moments": Mutation(
         module="arm",
-        text="minute < backend.clock() + backend.timer.near",
-        instead="False",
+        text="if minute is None or (first and minute != own and minute < backend.clock() + backend.timer.near):",
+        instead="if minute is None:",
         profiles=("edges", "overlaps"),
     ),
     "soonest": Mutation(
@@ -89,7 +89,7 @@ MUTATIONS: dict[str, Mutation] = {
         module="agenda_walk",
         text="won = self._take_again(step, answer.found)",
         instead="won = None",
-        profiles=("edges",),
+        profiles=("policies",),
     ),
     "not_before": Mutation(
         module="control",
@@ -156,6 +156,9 @@ MUTATIONS: dict[str, Mutation] = {
     # what the simulator itself has found
     "asking the timer for what is left behind": Mutation(
         module="wake", text="elif self._leaves_anew():", instead="elif False:", profiles=("busy",)
+    ),
+    "arming what is near by now where one has set it oneself": Mutation(
+        module="arm", text="first and minute != own and", instead="first and", profiles=("overlaps",)
     ),
     "keeping the moment that was asked for": Mutation(
         module="timing", text="if now < asked_for + _MINUTE", instead="if now < minute + _MINUTE", profiles=("busy",)

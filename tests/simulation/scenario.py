@@ -89,6 +89,7 @@ class Profile:
     late: tuple[str | None, ...] = (None, None, "run", "skip")
     supersede: float = 0.3
     timeouts: tuple[int, ...] = (10, 30, 120, 600)
+    pairs: bool = False  # whether a commit is followed by another within a minute
     edges: bool = False  # whether commits, and people, come about when tasks are due
     deeds: tuple[str, ...] = ("new", "new", "new", "due", "payload", "policy", "remove", "back")
     does: tuple[str, ...] = ("quick", "quick", "slow", "fails", "dies")
@@ -132,10 +133,19 @@ PROFILES: dict[str, Profile] = {
         hours=4.0, long_ways=0.25, commits_max=14, tasks_max=3, ahead=(120, 300, 900, 1800, 3600),
         deeds=("new", "due", "due", "remove", "remove"), does=("quick",),
     ),
+    # A commit, and within a minute one that reverts it, while the timer's write of the first is on its way.
+    "pairs": Profile(
+        hours=4.0, pairs=True, commits_max=24, tasks_max=2, owners=1, ahead=(480, 720, 960, 1200), does=("quick",),
+        deeds=("new", "due", "due", "remove", "back"),
+    ),
     # Commits and people come about when tasks are due.
     "edges": Profile(
-        long_ways=0.1, edges=True, commits_max=14, tasks_max=4, acts=("arm", "arm", "arm", "run"), acts_max=30,
+        edges=True, commits_max=14, tasks_max=4, acts=("arm", "arm", "arm", "run"), acts_max=30,
         ahead=(240, 480, 720), deeds=("new", "new", "policy", "policy", "policy", "due"), does=("quick",),
+    ),
+    "policies": Profile(
+        hours=3.0, edges=True, long_ways=0.1, commits_max=30, tasks_max=6, owners=1, ahead=(240, 480, 720),
+        deeds=("new", "policy", "policy", "policy", "policy"), does=("quick", "quick", "long"), timeouts=(10, 30),
     ),
     # Only what kills a worker in the middle of an action: the timer alone must bring the next attempt.
     "no heartbeat": Profile(
@@ -158,7 +168,7 @@ PROFILES: dict[str, Profile] = {
     ),
     # Workers with long attempts, and others that come due beside them.
     "busy": Profile(
-        acts=("arm",), acts_max=40, does=("long", "long", "quick", "hangs"), timeouts=(10, 30), tasks_max=8, commits_max=3,
+        acts=("arm",), acts_max=150, does=("long", "long", "quick", "hangs"), timeouts=(10, 30), tasks_max=8, commits_max=3,
         ahead=(130, 170, 210, 230, 250, 270, 300, 330, 370, 400, 450, 500),
     ),
     "formats": Profile(share=0.3, kinds=(Fault.OLD_WORKER, Fault.CRASH_AFTER), hours=3.0),
@@ -219,6 +229,8 @@ class _Draw:
         """Return what was drawn."""
         chance = self._chance
         times = sorted(self._moment(0.7) for _ in range(chance.randint(1, self._profile.commits_max)))
+        if self._profile.pairs:
+            times = sorted(each + timedelta(seconds=more) for each in times for more in (0, chance.uniform(5.0, 50.0)))
         commits = self._commits(times)
         acts = [*self._applies(times), *self._people()]
         return Scenario(
@@ -258,7 +270,11 @@ class _Draw:
         commits: list[Commit] = []
         tasks: dict[str, dict[str, Declared]] = {owner: {} for owner in self._owners}
         gone: dict[str, Declared] = {}
-        for moment in times:
+        for number, moment in enumerate(times):
+            if self._profile.pairs and number % 2 and number > 1:
+                commits.append(commits[-2])  # the commit before is reverted
+                tasks = {owner: {each.task.id: each for each in commits[-1][owner]} for owner in self._owners}
+                continue
             for owner in self._owners:
                 self._edit(tasks[owner], gone, owner, moment)
             commits.append({owner: tuple(tasks[owner].values()) for owner in self._owners})
