@@ -67,12 +67,12 @@ def test_what_is_left_behind_keeps_the_moment_that_was_asked_for():
 
 
 def test_a_moment_whose_wake_did_not_come_is_asked_for_anew():
-    """A wake was lost, or had no place either: this one, which goes on, does not rely on it any longer."""
-    scene = going_on(70, 130, 190, 250)
+    """A wake was lost, or had no place either: this one asks for another moment, and keeps to that."""
+    scene = going_on(70, 130, 190, 250, 310)
     armings = watched(scene)
     woken(scene, scene.inline_runner())
     assert timedelta(seconds=250) >= 2 * MINUTE + WAKE_COMES + EVENTBRIDGE["delivery"]
-    assert armings == [(0.0, 3.0), (20.0, 2.0), (250.0, 6.0), (250.0, 6.0)]
+    assert armings == [(0.0, 3.0), (20.0, 2.0), (250.0, 6.0)]
 
 
 def test_what_another_worker_took_is_asked_for_no_more():
