@@ -8,6 +8,7 @@ module is first imported.
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.machinery
 import json
@@ -18,12 +19,14 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-import hypothesis.stateful  # noqa: F401 - imported once, before the forks, as pytest is
 import pytest
 
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parent / "slowsched"
-QUICKLY = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=no")
+PLUGINS = ("-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider")
+# What every case would import for itself is imported once, before the forks, as pytest is.
+SHARED = ("asyncio", "hypothesis.stateful", "http.server", "ssl", "urllib.request", "xml.etree.ElementTree")
+QUICKLY = ("-x", "-q", *PLUGINS, "--assert=plain", "--tb=no")
 NOT_APPLICABLE = 100  # the text is not there, or not once: the fault must be described anew
 NOT_RUN = 101  # pytest itself did not run
 SECONDS_MAX = 60  # a fault may make a loop endless
@@ -32,6 +35,7 @@ SECONDS_MAX = 60  # a fault may make a loop endless
 def statuses(cases: list, *options: str) -> list[int]:
     """Return how pytest ended in each case; a case without a text has no fault."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # those of others, which no case needs
     program = [sys.executable, __file__, *options]
     answer = subprocess.run(
         program, input=json.dumps(cases), env=environment, capture_output=True, text=True, check=True
@@ -95,6 +99,9 @@ def main() -> None:
     waiting = list(enumerate(cases))[::-1]
     running: dict[int, int] = {}
     statuses = [NOT_RUN] * len(cases)
+    for name in SHARED:
+        importlib.import_module(name)
+    gc.freeze()  # pytest collects garbage at the end of each case, and shall not look through all of this again
     while waiting or running:
         while waiting and len(running) < (os.cpu_count() or 1):
             index, case = waiting.pop()

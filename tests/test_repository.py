@@ -86,7 +86,7 @@ def test_named_paths_and_progress(tmp_path: Path) -> None:
 
 def test_nothing_is_kept(tmp_path: Path) -> None:
     """While a scan goes on, of earlier files only what they declare is in memory."""
-    config = a_repository(tmp_path, {f"tasks/{number}.yaml": task_text(f"task {number}") for number in range(20)})
+    config = a_repository(tmp_path, {f"tasks/{number}.yaml": task_text(f"task {number}") for number in range(6)})
     alive = []
     for _ in Scan(config):
         gc.collect()

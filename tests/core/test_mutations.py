@@ -180,7 +180,7 @@ FAULTS = {
     "soonest is no whole minute": ("timing", "ceil_minute(now + lead) if lead", "now + lead if lead", [TIMING]),
     "the backoff has no end": ("timing", "if full * 2 >= retry.max_backoff:", "if False:", [TIMING]),
     "the jitter goes below half": ("timing", "full / 2 + full / 2 * jitter", "full * jitter", [TIMING]),
-    "an ambiguous hour is a gap": ("timing", "fold=0) == local", "fold=0) != local", [TIMING]),
+    "an ambiguous hour is a gap": ("timing", "(tzinfo=None) == local", "(tzinfo=None) != local", [TIMING]),
     "a small number becomes zero": ("canonical", " or abs(value) < _NORMAL_MIN", "", [CANONICAL]),
     "the digest forgets the action": ("canonical", "task.action, task.payload]", "task.payload]", [CANONICAL]),
     "a branch takes back what main has": (

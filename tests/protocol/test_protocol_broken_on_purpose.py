@@ -16,6 +16,8 @@ STOPPED = "protocol/test_apply_stopped.py"
 WAKE = "protocol/test_wake.py"
 RACES = "protocol/test_wake_races.py"
 TIMER = "protocol/test_wake_timer.py"
+LEAVES = "protocol/test_wake_leaves.py"
+RESUMED = "protocol/test_wake_resumed.py"
 TIMEOUTS = "protocol/test_wake_timeouts.py"
 ORDERS = "search/test_interleavings.py"
 INTERVENE = "protocol/test_intervene.py"
@@ -208,6 +210,45 @@ RULES = {
         "return False",
         [f"{WAKE}::test_after_a_resume_it_waits_for_the_timer"],
     ),
+    "stay for the first moment after a resume": (
+        "wake",
+        "    if resumed is not None:\n",
+        "    if False:\n",
+        [f"{RESUMED}::test_by_a_clock_that_is_behind_a_wake_stays_for_the_first_moment_after_a_resume"],
+    ),
+    "stay for a resume only where it is near": (
+        "wake",
+        "return moment if moment is not None and moment - now <= backend.timer.near else None",
+        "return moment",
+        [
+            f"{RESUMED}::test_it_stays_as_far_as_nothing_would_be_armed",
+            f"{WAKE}::test_after_a_resume_it_waits_for_the_timer",
+        ],
+    ),
+    "look again after staying for a resume": (
+        "wake",
+        "        _sleep_until(backend, resumed, request.stop)\n        control = backend.store.control()\n",
+        "        _sleep_until(backend, resumed, request.stop)\n",
+        [
+            f"{RESUMED}::test_paused_again_while_it_waits_it_does_nothing",
+            f"{RESUMED}::test_paused_and_resumed_again_while_it_waits_it_leaves_it_to_the_later_moment",
+        ],
+    ),
+    "a standing clock waits for no resume": (
+        "wake",
+        "if backend.standing or control.pause is not None or not _waits(control, now):",
+        "if control.pause is not None or not _waits(control, now):",
+        [f"{RESUMED}::test_a_standing_clock_does_not_wait"],
+    ),
+    "hear the wish to stop while waiting": (
+        "wake",
+        ".total_seconds()) > 0 and not stop():",
+        ".total_seconds()) > 0:",
+        [
+            f"{RESUMED}::test_while_it_waits_it_hears_the_wish_to_stop",
+            f"{TIMER}::test_a_wake_that_stays_hears_the_wish_to_stop",
+        ],
+    ),
     "hear a pause": (
         "wake",
         "        if self._walks:\n",
@@ -261,13 +302,40 @@ RULES = {
     ),
     "arm for what is left behind": (
         "wake",
-        "        if not leaves:\n            return first\n",
-        "        if not leaves or leaves:\n            return first\n",
+        "        if not leaves:\n",
+        "        if not leaves or leaves:\n",
         [
             f"{TIMER}::test_what_a_limit_leaves_gets_the_first_minute_there_is",
             f"{TIMER}::test_an_attempt_that_cannot_finish_is_left_for_a_fresh_wake",
             f"{TIMEOUTS}::test_a_process_that_hosts_a_hung_attempt_looks_after_nothing_more",
         ],
+    ),
+    "ask the timer at once for what is left behind": (
+        "wake",
+        "elif self._leaves_anew():",
+        "elif False:",
+        [
+            f"{LEAVES}::test_a_wake_that_stays_asks_the_timer_at_once_for_what_it_left_behind",
+            f"{LEAVES}::test_a_wake_with_an_action_running_asks_the_timer_at_once_for_what_it_left_behind",
+        ],
+    ),
+    "keep the moment that was asked for": (
+        "wake",
+        "if self._left_for is None or now >= self._left_for + WAKE_COMES + self._backend.timer.delivery:",
+        "if True:",
+        [f"{LEAVES}::test_what_is_left_behind_keeps_the_moment_that_was_asked_for"],
+    ),
+    "ask anew when the wake did not come": (
+        "wake",
+        "if self._left_for is None or now >= self._left_for + WAKE_COMES + self._backend.timer.delivery:",
+        "if self._left_for is None:",
+        [f"{LEAVES}::test_a_moment_whose_wake_did_not_come_is_asked_for_anew"],
+    ),
+    "what was served is asked for no more": (
+        "wake",
+        "            self._left_for = None\n            return first",
+        "            return first",
+        [f"{LEAVES}::test_what_another_worker_took_is_asked_for_no_more"],
     ),
     "look after what was near at the beginning": (
         "wake",
@@ -277,8 +345,8 @@ RULES = {
     ),
     "do not put off what is near": (
         "wake",
-        "return soonest if first is None else min(first, soonest)",
-        "return soonest",
+        "return self._left_for if first is None else min(first, self._left_for)",
+        "return self._left_for",
         [f"{TIMER}::test_what_is_left_does_not_put_off_a_minute_that_is_near"],
     ),
     "arm for a retry while others run": (

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from protocol.fakes import EVENTBRIDGE, NOW, SECOND, a_scene, due, told, woken
+from protocol.fakes import EVENTBRIDGE, NEAR, NOW, SECOND, a_scene, due, told, woken
 from values import DAY, HOUR, MINUTE, a_claim, a_retry, a_row, an_entry
 
 from slowsched import PermanentError
@@ -371,7 +371,7 @@ def test_after_a_resume_it_waits_for_the_timer():
     pause(scene.backend, by="ann", reason=None)
     resume(scene.backend)
     moment = NOW + 2 * MINUTE
-    scene.clock.now = moment - SECOND
+    scene.clock.now = moment - NEAR - SECOND
     assert woken(scene) == WakeReport(environment="local", now=scene.clock.now, not_before=moment, armed=moment)
     scene.clock.now = moment
     assert told(woken(scene)) == [("some task id", "succeeded", "succeeded")]

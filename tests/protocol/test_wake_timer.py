@@ -241,9 +241,9 @@ def test_what_a_signal_leaves_gets_the_first_minute_there_is():
 
 def test_what_is_left_does_not_put_off_a_minute_that_is_near():
     """It was armed for when it was not near yet, and its wake will find the rest, too."""
-    scene = a_scene(due(id="a"), due(id="b"), due(120, id="near", action="OTHER"), **EVENTBRIDGE)
+    scene = a_scene(due(id="a"), due(40, id="b"), due(120, id="near", action="OTHER"), **EVENTBRIDGE)
     runner = scene.inline_runner(APPLY_SALE=lambda *_: scene.clock.sleep(50))
-    report = woken(scene, runner, limit=1)
+    report = woken(scene, runner, stop=lambda: bool(scene.clock.slept))
     assert (report.left, scene.timer.writes) == (1, [NOW + 2 * MINUTE])
 
 

@@ -1,8 +1,9 @@
 """A day in the life of a table: processes, a timer with EventBridge's manners, and time that passes.
 
 Every call takes a while, and takes effect somewhere in that while; a write of the timer is in force only
-after its propagation; a wake is delivered late. One seed is one day, replayed exactly. Each process is a
-thread, and only one of them ever runs: it stops at every call until the simulation lets it go on.
+after its propagation; a wake is delivered late, and may be cut short. One seed is one day, replayed exactly. Each
+process is a thread, and only one of them ever runs: it stops at every call until the day lets it go on. Faults are
+no part of it: they are the simulator's (tests/simulation), whose wakes are always whole.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ WAY_SECONDS_MAX = 0.5  # a call takes effect after one way, and its answer is ba
 
 
 class _Over(BaseException):
-    """The process has died, or the day is over: it goes no further, whatever it still tries."""
+    """The day is over: the process goes no further, whatever it still tries."""
 
 
 class _Wire:
@@ -49,7 +50,7 @@ class _Wire:
 
 
 class _Process:
-    """A thread that only runs while the simulation waits for it."""
+    """A thread that only runs while the day waits for it."""
 
     def __init__(self, day: Day) -> None:
         self._day = day
@@ -57,7 +58,6 @@ class _Process:
         self._rests = threading.Event()
         self.error: BaseException | None = None
         self.ended = False
-        self.dies_at: datetime | None = None
 
     def _main(self, run: Callable[[], object]) -> None:
         self._go.wait()
@@ -87,24 +87,20 @@ class _Process:
         self._day.later(timedelta(seconds=seconds), self.go_on)
         self._rests.set()
         self._go.wait()
-        if self._day.over or (self.dies_at is not None and self._day.now >= self.dies_at):
+        if self._day.over:
             raise _Over
 
 
 @dataclass
 class Day:
-    """The simulation: a queue of what happens when.
+    """A day: a queue of what happens when.
 
-    `deadly` is the share of processes that die within `deaths_after` seconds, `cut_short` that of wakes that
-    leave something to do; `heartbeat` wakes a worker every quarter of an hour. `ran` says when each task was
-    executed, `errors` what processes failed of.
+    `cut_short` is the share of wakes that may leave something to do. `ran` says when each task was executed, `errors`
+    what processes failed of.
     """
 
     seed: int
-    heartbeat: bool = False
-    deadly: float = 0.0
-    deaths_after: float = 20.0
-    cut_short: float = 0.0
+    cut_short: float
     now: datetime = NOW
     over: bool = False
     ran: dict[str, list[datetime]] = field(default_factory=dict)
@@ -130,8 +126,6 @@ class Day:
 
     def _begin(self, run: Callable[[Backend], object], owner: str) -> None:
         process = _Process(self)
-        if self.chance.random() < self.deadly:
-            process.dies_at = self.now + timedelta(seconds=self.chance.uniform(0.0, self.deaths_after))
         self._processes.append(process)
         backend = self._backend(process, f"p{len(self._processes)}", owner)
         process.begin(lambda: run(backend))
@@ -155,9 +149,6 @@ class Day:
         end = self.now + length
         for minutes in range(1, length // MINUTE):
             self.later(minutes * MINUTE, self._tick)
-        if self.heartbeat:
-            for quarters in range(1, length // (15 * MINUTE)):
-                self.later(quarters * 15 * MINUTE, self.start_worker)
         while self._queue and self._queue[0][0] <= end:
             self.now, _, do = heapq.heappop(self._queue)
             do()
