@@ -13,7 +13,7 @@ EMULATORS := .emulators/.ready
 CORE := slowsched/errors.py,slowsched/model.py,slowsched/reports.py,slowsched/diagnosis.py,slowsched/wording.py,slowsched/timing.py,slowsched/canonical.py,slowsched/sensitive.py,slowsched/schema_places.py,slowsched/task_file.py,slowsched/lifecycle.py,slowsched/decision.py,slowsched/trailers.py,slowsched/limits.py,slowsched/plan.py,slowsched/three_way.py,slowsched/render/*
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-aws test check format format-check lint types coverage bench mutants fuzz dist emulators zip clean
+.PHONY: help demo demo-aws test check format format-check lint types coverage bench simulate mutants fuzz dist emulators zip clean
 
 help:
 	@echo "make demo    the main job, from a task file to its recorded outcome, on the embedded backend"
@@ -21,6 +21,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, tests with coverage: what CI runs"
 	@echo "make bench   speed and memory beside their floors"
+	@echo "make simulate  apply, arm and wake through years of faults, then with every rule left out; SEEDS=NUMBER"
 	@echo "make mutants  which changes of the core no test would notice; ten minutes"
 	@echo "make fuzz    what reads files, settings and rows, on inputs chosen by coverage; two minutes, or TIME=SECONDS"
 	@echo "make format  put the code in order"
@@ -88,6 +89,13 @@ $(MUTANTS): $(READY)
 	@touch $@
 
 # Needs no emulator. MUTANTS_PROCESSES=1 leaves a processor to others.
+# Two to three minutes; a seed that fails is told by `python -m simulation story SEED` (tests/simulation/README.md).
+SEEDS ?= 2000
+simulate: $(READY)
+	cd tests && ../$(BIN)/python -m simulation run --seeds $(SEEDS)
+	cd tests && ../$(BIN)/python -m simulation crowds
+	cd tests && ../$(BIN)/python -m simulation mutations
+
 mutants: $(MUTANTS)
 	$(BIN)/python tests/mutation/run.py
 

@@ -3,6 +3,7 @@
     python -m simulation run --seeds 2000        as many as that, on all processors
     python -m simulation run --minutes 30        for as long as that
     python -m simulation story 1234              what happened at a seed, minimised where it fails
+    python -m simulation crowds                  very many tasks
     python -m simulation mutations               every rule left out, and how many seeds it took to notice
 """
 
@@ -19,11 +20,15 @@ from rich.console import Console
 from rich.table import Table
 
 from simulation.mutations import MUTATIONS
-from simulation.playing import all_left_out, chunks, played
+from simulation.playing import all_left_out, chunks, play, played
 
 if TYPE_CHECKING:
     from collections import Counter
 
+CROWDS = {
+    "one that fails": "one task that fails for ever beside 1,000 others, each within its bound",
+    "stampede": "10,000 tasks in one minute, each executed",
+}
 SHOWN_MAX = 5  # failing seeds that are told at length
 
 
@@ -74,6 +79,23 @@ def _print(figures: Counter[str], faults: Counter[str], seconds: float) -> None:
         struck.add_row(name, f"{number:,}")
     struck.add_row("in all", f"{sum(faults.values()):,}")
     console.print(struck)
+
+
+@main.command()
+def crowds() -> None:
+    """Play the days that have very many tasks; exit 1 when something did not hold."""
+    violations = 0
+    for name, told in CROWDS.items():
+        outcome = play(0, 1, name)
+        figures = outcome.figures
+        click.echo(
+            f"{told}: {figures['executions']:,} executions in {figures['wakes']:,} wakes, {figures['ended succeeded']:,} "
+            f"succeeded, {figures['ended dead']} dead, {len(outcome.failed)} violations"
+        )
+        for _, check, text in outcome.failed:
+            click.echo(f"  {check}: {text}")
+        violations += len(outcome.failed)
+    sys.exit(1 if violations else 0)
 
 
 @main.command()

@@ -22,6 +22,7 @@ from slowsched.lifecycle import CLOCK_SKEW, DEFER_MAX, HISTORY_MAX
 from slowsched.model import HistoryOutcome, Row, State
 from slowsched.reports import ApplyStatus, Result
 from slowsched.store.codec import decode_control, decode_row
+from slowsched.store.dynamodb import bucket_of
 from slowsched.timer.eventbridge import EventBridgeTimer, read_at, read_cron
 from slowsched.timing import ceil_minute, parse_stamp
 
@@ -146,11 +147,11 @@ class Checks:
             return
         if last.name in self._excused or (self._not_before is not None and now < self._not_before + self._applied_late):
             return
-        waiting = [item for item in world.table.items.values() if "wake_at" in item]
-        if not waiting or not world.alarm.works():
+        waiting = world.table.first()
+        if waiting is None or not world.alarm.works():
             return
         world.figures["timers looked at"] += 1
-        first = _row(min(waiting, key=lambda item: item["wake_at"]["S"]))
+        first = _row(waiting)
         minute, wanted = ceil_minute(first.wake_at or now), world.alarm.wanted()
         near = minute < now + NEAR + CLOCK_SKEW  # in force already, or what is in force brings a worker that stays
         left = first.task.timeout > NEAR or (self._gave_up is not None and now < self._gave_up + self._applied_late)
@@ -281,7 +282,9 @@ class Checks:
     # --- lateness ----------------------------------------------------------------------------------
 
     def _watch(self, row: Row) -> None:
-        """Look at a row again when it should long have been served."""
+        """Look at a row again when it should long have been served; more of them than there are places have no bound."""
+        if not self._world.scenario.bounded:
+            return
         now = self._world.hub.now
         assert row.wake_at is not None
         # The worker that looks after it may have too little time left, and asks the timer then.
@@ -292,7 +295,7 @@ class Checks:
     def _overdue(self, row: Row, deadline: datetime) -> None:
         """Say that a row which still waits is late, unless something struck, or somebody paused."""
         world = self._world
-        found = next((each for key, each in world.table.items.items() if key[1] == row.id), None)
+        found = world.table.items.get((str(bucket_of(row.id, world.scenario.buckets)), row.id))
         if found is None or int(found["version"]["N"]) != row.version:
             return
         excused = self._excuse(row)

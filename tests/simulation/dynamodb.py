@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from functools import lru_cache
+from itertools import islice
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from sortedcontainers import SortedList
 
 from simulation.network import ConditionFailedError
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 LAG_SECONDS = 3.0
 INDEX = "agenda"
 KEYS = ("bucket", "id")
+LAST_ID = "\U0010ffff"  # above every id
 CONTROL = " control"  # the id of the control row, which is no task's
 
 Item = dict[str, dict[str, str]]
@@ -36,6 +40,7 @@ class Table:
         self._hub = hub
         self.items: dict[Key, Item] = {}
         self.writes = 0
+        self.agenda: dict[str, SortedList] = {}  # of each bucket: the moment and the id of what waits
         self._was: dict[Key, list[tuple[Any, Item | None]]] = {}
         self.watch: Callable[[Item | None, Item | None, Process | None], object] = lambda *_: None
 
@@ -43,6 +48,7 @@ class Table:
         """Put an item, or take one away; who watches is told."""
         before = self.items.get(key)
         self.writes += 1
+        self._keep_agenda(key, before, item)
         self._was.setdefault(key, []).append((self._hub.now, item))
         if item is None:
             self.items.pop(key, None)
@@ -50,9 +56,21 @@ class Table:
             self.items[key] = item
         self.watch(before, item, process)
 
+    def _keep_agenda(self, key: Key, before: Item | None, item: Item | None) -> None:
+        agenda = self.agenda.setdefault(key[0], SortedList())
+        if before is not None and "wake_at" in before:
+            agenda.remove((before["wake_at"]["S"], key[1]))
+        if item is not None and "wake_at" in item:
+            agenda.add((item["wake_at"]["S"], key[1]))
+
+    def first(self) -> Item | None:
+        """Return the row that needs the worker first."""
+        firsts = [(*agenda[0], bucket) for bucket, agenda in self.agenda.items() if agenda]
+        return self.items[(min(firsts)[2], min(firsts)[1])] if firsts else None
+
     def due(self, until: str) -> bool:
         """Say whether a row needs the worker by a moment."""
-        return any("wake_at" in item and item["wake_at"]["S"] <= until for item in self.items.values())
+        return any(agenda and agenda[0][0] <= until for agenda in self.agenda.values())
 
     def past(self, seconds: float) -> dict[Key, Item]:
         """Return the items as they were a while ago."""
@@ -102,7 +120,10 @@ class Client:
 
     def query(self, *, ConsistentRead: bool = False, **asked: Any) -> dict[str, Any]:  # noqa: N803
         def read() -> dict[str, Any]:
-            return _page(self._seen(ConsistentRead), asked, self._shown)
+            seen = self._seen(ConsistentRead)
+            if ConsistentRead and asked.get("IndexName") == INDEX:
+                return _page(self._waiting(asked), asked, self._shown)
+            return _page(list(seen.values()), asked, self._shown)
 
         return self._wire.call("dynamodb", f"Query {asked.get('IndexName', 'table')}", read)
 
@@ -121,6 +142,16 @@ class Client:
 
         state = Item["state"]["S"] if "state" in Item else ""
         return self._wire.call("dynamodb", f"PutItem {_named(Item)} {state}", write, write=True)
+
+    def _waiting(self, asked: Mapping[str, Any]) -> list[Item]:
+        """Return what a page of the agenda can hold, from where the page before has ended; one more, if there is."""
+        values, bucket = asked["ExpressionAttributeValues"], asked["ExpressionAttributeValues"][":bucket"]["N"]
+        start = asked.get("ExclusiveStartKey")
+        least = (values[":after"]["S"], LAST_ID) if ":after" in values else ("", "")
+        if start is not None:
+            least = _order(start)
+        found = self._table.agenda.get(bucket, SortedList()).irange(least, inclusive=(False, True))
+        return [self._table.items[(bucket, task_id)] for _, task_id in islice(found, asked.get("Limit", 10**9) + 1)]
 
     def _seen(self, consistent: bool) -> dict[Key, Item]:
         if consistent:
@@ -146,12 +177,12 @@ def _named(item: Mapping[str, Any]) -> str:
     return item["id"]["S"].strip()
 
 
-def _page(items: Mapping[Key, Item], asked: Mapping[str, Any], shown: Callable[[Item], Item]) -> dict[str, Any]:
+def _page(items: list[Item], asked: Mapping[str, Any], shown: Callable[[Item], Item]) -> dict[str, Any]:
     """Answer a query: one page in the order of the index, or of the ids."""
     indexed = asked.get("IndexName") == INDEX
     holds = _condition(asked["KeyConditionExpression"])
     names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
-    found = [each for each in items.values() if (not indexed or "wake_at" in each) and holds(each, names, values)]
+    found = [each for each in items if (not indexed or "wake_at" in each) and holds(each, names, values)]
     found.sort(key=_order)
     start = asked.get("ExclusiveStartKey")
     if start is not None:

@@ -19,7 +19,7 @@ from slowsched.limits import PlanOptions
 from slowsched.model import Row, State
 from slowsched.reports import Result
 from slowsched.store.codec import decode_row
-from slowsched.timing import ceil_minute
+from slowsched.timing import ceil_minute, parse_stamp
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -124,14 +124,13 @@ class Converging:
 
     def _wait_for_all(self) -> None:
         """Go on until no row needs the worker any more."""
-        world = self._world
+        world, table = self._world, self._world.table
         last = max((row.wake_at for row in self._rows() if row.wake_at is not None), default=world.hub.now)
-        end = last + ENDLESS
-        while world.violation is None and world.hub.now < end:
-            wakes = [row.wake_at for row in self._rows() if row.wake_at is not None]
-            if not wakes:
+        while world.violation is None and world.hub.now < last + ENDLESS:
+            first = table.first()
+            if first is None:
                 return
-            world.hub.run(max(world.hub.now, min(wakes)) + SERVED)
+            world.hub.run(max(world.hub.now, parse_stamp(first["wake_at"]["S"])) + SERVED)
         if world.violation is None:
             world.violated("all comes to an end", ", ".join(row.id for row in self._rows() if row.wake_at is not None))
 

@@ -65,6 +65,7 @@ class Scenario:
     page_rows: int | None
     long_ways: float  # the share of ways that take seconds
     heartbeat: bool = True
+    bounded: bool = True  # whether every task has a place when it is due
     upgrade_at: datetime | None = None
     learned_at: datetime | None = None  # when workers begin to know every action
 
@@ -178,8 +179,13 @@ PROFILES: dict[str, Profile] = {
     ),
 }
 
-# A profile that only runs when it is asked for: a single day of it takes as long as hundreds of others.
-STAMPEDE = Profile(hours=0.5, tasks_max=0, commits_max=1, owners=1, does=("quick",))
+# What only runs when it is asked for: a day of these takes as long as hundreds of others.
+CROWDS: dict[str, Profile] = {
+    "stampede": Profile(hours=0.5, commits_max=1, owners=1, does=("quick",)),
+    "one that fails": Profile(hours=6.0, commits_max=1, owners=1, does=("quick",)),
+}
+STAMPEDE_TASKS = 10_000  # all due in one minute
+OTHERS = 1_000  # beside one task that fails for ever
 
 _BASE_RATE = 0.02  # of one fault a call or an occasion; kinds that end a process, or last, are rarer
 _RARER = {
@@ -218,7 +224,7 @@ class _Draw:
     def __init__(self, seed: int, name: str) -> None:
         self._seed = seed
         self._name = name
-        self._profile = PROFILES.get(name, STAMPEDE)
+        self._profile = PROFILES.get(name) or CROWDS[name]
         self._chance = Random(f"{seed}/{name}")  # noqa: S311 - to be replayed
         self._start = self._chance.choice(STARTS)
         self._end = self._start + timedelta(hours=self._profile.hours)
@@ -243,9 +249,10 @@ class _Draw:
             commits=commits,
             timer=chance.choice(("rule", "schedule")),
             buckets=chance.choice((1, 1, 2, 3)),
-            page_rows=chance.choice((1, 2, 3, None)),
+            page_rows=None if self._name in CROWDS else chance.choice((1, 2, 3, None)),
             long_ways=self._profile.long_ways,
             heartbeat=self._profile.heartbeat,
+            bounded=self._name != "stampede",
             upgrade_at=self._moment(0.6) if self._name == "formats" else None,
             learned_at=self._moment(1.0) if self._profile.unknown else None,
         )
@@ -265,8 +272,10 @@ class _Draw:
     # --- the repository ---
 
     def _commits(self, times: Sequence[datetime]) -> list[Commit]:
-        if self._name == "stampede":
-            return [{OWNERS[0]: tuple(self._crowd())}]
+        if self._name in CROWDS:
+            self._owners = OWNERS[:1]
+            crowd = self._crowd() if self._name == "stampede" else self._beside_one_that_fails()
+            return [{OWNERS[0]: tuple(crowd)}]
         commits: list[Commit] = []
         tasks: dict[str, dict[str, Declared]] = {owner: {} for owner in self._owners}
         gone: dict[str, Declared] = {}
@@ -361,11 +370,25 @@ class _Draw:
         return replace(declared, task=task)
 
     def _crowd(self) -> list[Declared]:
-        due = self._start + 10 * MINUTE
-        return [
-            replace(each, task=replace(each.task, due=due, payload={"id": each.task.id, "seconds": 0.2}))
-            for each in (self._task(f"crowd {number:05}", self._start) for number in range(10_000))
-        ]
+        due = self._start + 30 * MINUTE
+        return [self._plain(f"crowd {number:05}", due) for number in range(STAMPEDE_TASKS)]
+
+    def _beside_one_that_fails(self) -> list[Declared]:
+        """Return tasks all over some hours, and one of the first that fails for ever."""
+        seconds = (self._end - self._start).total_seconds()
+        moments = [self._start + timedelta(seconds=self._chance.uniform(0.4, 1.0) * seconds) for _ in range(OTHERS)]
+        failing = self._plain("fails for ever", min(moments))
+        task = replace(
+            failing.task,
+            payload={"id": failing.task.id, "seconds": 1, "failures": 10**9},
+            retry=Retry(attempts=1000, backoff=MINUTE, max_backoff=MINUTE),
+        )
+        return [replace(failing, task=task), *(self._plain(f"other {n:04}", due) for n, due in enumerate(moments))]
+
+    def _plain(self, name: str, due: datetime) -> Declared:
+        found = self._task(name, self._start)
+        payload = {"id": name, "seconds": 0.2}
+        return replace(found, task=replace(found.task, due=due, action="ACT", payload=payload, grace=None))
 
     # --- who does what ---
 
