@@ -79,13 +79,13 @@ def settle(backend: Backend, claimed: Row, finished: Finished, hosted_until: dat
             if settled is None and lifecycle.was_settled(found, claimed, finished.outcome):
                 # By this process: the answer was lost, and an edit came after it.
                 return Settled(row=found, conflicts=conflicts)
-            message = None if settled is not None else "superseded while it ran: the outcome was not recorded"
+            superseded = None if settled is not None else "superseded while it ran: the outcome was not recorded"
             settled = settled or _hosted_on(found, claimed, hosted_until)
             if settled is None:
-                return Settled(row=found, message=message, conflicts=conflicts)
+                return Settled(row=found, message=superseded, conflicts=conflicts)
             answer = backend.store.put(settled, found.version)
             if answer is None:
-                return Settled(row=settled, message=message, conflicts=conflicts)
+                return Settled(row=settled, message=superseded, conflicts=conflicts)
             conflicts += 1
             found = answer.found
     except StoreError as failure:

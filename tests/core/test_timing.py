@@ -120,19 +120,26 @@ def test_target__minute_reached__is_left():
     assert target(NOON, NOON, **AWS) is None
 
 
-def test_target__last_moment_of_its_wake__is_left():
-    """Until a minute and the delivery have passed its wake may still come."""
-    assert target(NOON, NOON + 90 * SECOND - MICRO, **AWS) is None
+def test_target__last_moment_of_a_wake__is_left():
+    """Its own, or that of the first minute that could be served from then: a worker may have asked for it."""
+    assert target(NOON, NOON + 210 * SECOND - MICRO, **AWS) is None
 
 
 def test_target__wake_lost__is_the_first_minute_that_can_be_served():
-    """A minute and the delivery later its wake is lost."""
-    assert target(NOON, NOON + 90 * SECOND, **AWS) == NOON + 3 * MINUTE
+    """The lead in whole minutes, a minute and the delivery later its wake is lost."""
+    assert target(NOON, NOON + 210 * SECOND, **AWS) == NOON + 5 * MINUTE
 
 
 def test_target__wake_lost_with_seconds__is_rounded_up():
     """What is armed instead is a whole minute, at least the lead ahead."""
-    assert target(NOON, NOON + 90 * SECOND + MICRO, **AWS) == NOON + 4 * MINUTE
+    assert target(NOON, NOON + 210 * SECOND + MICRO, **AWS) == NOON + 6 * MINUTE
+
+
+def test_target__lead_of_whole_minutes__is_not_rounded_up_further():
+    """A lead of two minutes is two minutes."""
+    manners = AWS | {"lead": 2 * MINUTE}
+    left, armed = (target(NOON, NOON + 210 * SECOND + more, **manners) for more in (-MICRO, 0 * MICRO))
+    assert (left, armed) == (None, NOON + 6 * MINUTE)
 
 
 def test_target__local__waits_one_minute_only():

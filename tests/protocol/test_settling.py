@@ -13,7 +13,7 @@ from slowsched.agenda_walk import CONFLICT_TRIES
 from slowsched.errors import StoreError
 from slowsched.execute import Finished
 from slowsched.lifecycle import Applier
-from slowsched.model import Outcome, OutcomeKind, State
+from slowsched.model import Claim, Outcome, OutcomeKind, State
 from slowsched.reports import AttemptReport
 from slowsched.settling import Settled, settle
 
@@ -118,3 +118,48 @@ def test_what_is_reported_of_an_attempt(found, state, message):
         state=state,
         message=message,
     )
+
+
+# --- a superseded attempt that does not stop ---
+
+GIVEN_UP = Outcome(kind=OutcomeKind.TIMED_OUT, message="given up")
+HOSTED = CLAIMED.claim.lease_end + 5 * MINUTE
+TOLD = "superseded while it ran: the outcome was not recorded"
+
+
+def given_up(found, hosted_until):
+    """Settle the claimed attempt, given up, on what was found in its place; returns the settlement and the row."""
+    scene = a_scene(found)
+    return settle(scene.backend, CLAIMED, Finished(token="mine", outcome=GIVEN_UP), hosted_until), scene.row()
+
+
+def test_what_superseded_an_attempt_waits_for_as_long_as_its_process_hosts_it():
+    """The lease that was kept is drawn out, and the wake is not before it."""
+    edited = lifecycle.edit(CLAIMED, replace(LATER, task=replace(LATER.task, due=NOW)), APPLIER)
+    done, row = given_up(edited, HOSTED)
+    wanted = replace(edited, version=edited.version + 1, wake_at=HOSTED, claim=Claim(token=None, lease_end=HOSTED))
+    assert (row, done) == (wanted, Settled(row=wanted, message=TOLD, conflicts=1))
+
+
+def test_a_tombstone_keeps_the_lease_that_was_drawn_out():
+    """It wakes nobody, and a task that comes back waits."""
+    done, row = given_up(lifecycle.delete(CLAIMED, APPLIER), HOSTED)
+    assert (row.state, row.wake_at, row.claim, done.message) == (
+        State.DELETED,
+        None,
+        Claim(token=None, lease_end=HOSTED),
+        TOLD,
+    )
+
+
+@pytest.mark.parametrize("hosted_until", [None, CLAIMED.claim.lease_end])
+def test_an_attempt_that_ends_before_its_lease_is_not_waited_for_longer(hosted_until):
+    """Nothing is written."""
+    edited = lifecycle.edit(CLAIMED, LATER, APPLIER)
+    assert given_up(edited, hosted_until) == (Settled(row=edited, message=TOLD, conflicts=1), edited)
+
+
+def test_the_lease_of_another_attempt_is_left_alone():
+    """Another worker has claimed it since: its lease is its own."""
+    other = replace(CLAIMED, version=7, claim=Claim(token="another", lease_end=CLAIMED.claim.lease_end))
+    assert given_up(other, HOSTED) == (Settled(row=other, message=TOLD, conflicts=1), other)

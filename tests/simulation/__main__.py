@@ -1,10 +1,10 @@
 """`python -m simulation`: run many seeds, tell one, or leave the rules out one at a time.
 
-    python -m simulation run --seeds 2000        as many as that, on all processors
-    python -m simulation run --minutes 30        for as long as that
-    python -m simulation story 1234              what happened at a seed, minimised where it fails
-    python -m simulation crowds                  very many tasks
-    python -m simulation mutations               every rule left out, and how many seeds it took to notice
+python -m simulation run --seeds 2000        as many as that, on all processors
+python -m simulation run --minutes 30        for as long as that
+python -m simulation story 1234              what happened at a seed, minimised where it fails
+python -m simulation crowds                  very many tasks
+python -m simulation mutations               every rule left out, and how many seeds it took to notice
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def crowds() -> None:
         outcome = play(0, 1, name)
         figures = outcome.figures
         click.echo(
-            f"{told}: {figures['executions']:,} executions in {figures['wakes']:,} wakes, {figures['ended succeeded']:,} "
-            f"succeeded, {figures['ended dead']} dead, {len(outcome.failed)} violations"
+            f"{told}: {figures['executions']:,} executions in {figures['wakes']:,} wakes, "
+            f"{figures['ended succeeded']:,} succeeded, {figures['ended dead']} dead, {len(outcome.failed)} violations"
         )
         for _, check, text in outcome.failed:
             click.echo(f"  {check}: {text}")
@@ -108,7 +108,7 @@ def story(seed: int, profile: str | None, *, whole: bool) -> None:
     from simulation.story import minimised, told  # noqa: PLC0415
     from simulation.world import World  # noqa: PLC0415
 
-    found = None if whole else minimised(seed, profile)
+    found = None if whole else minimised(a_scenario(seed, profile))
     if found is None:
         found = World(a_scenario(seed, profile))
         found.run()

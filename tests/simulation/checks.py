@@ -24,7 +24,7 @@ from slowsched.reports import ApplyStatus, Result
 from slowsched.store.codec import decode_control, decode_row
 from slowsched.store.dynamodb import bucket_of
 from slowsched.timer.eventbridge import EventBridgeTimer, read_at, read_cron
-from slowsched.timing import ceil_minute, parse_stamp
+from slowsched.timing import ceil_minute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +87,7 @@ class Checks:
         self._excused: set[str] = set()  # processes that left an assumption behind
         self._newest: dict[str, int] = {}  # the newest commit of which a row was written, by owner
         calls = CALLS if world.scenario.long_ways <= USUAL else MANY_LONG_CALLS
+        calls = calls if world.scenario.calls is None else world.scenario.calls
         self._served = DELIVERY + calls  # from the end of its minute until a task is claimed
         self._applied_late = LEAD + 2 * MINUTE + self._served  # of what the timer is set for at its soonest
         self._paused = False
@@ -160,7 +161,11 @@ class Checks:
             soon = wanted is not None and now - MINUTE - DELIVERY < wanted <= now + self._applied_late
             if wanted != minute and not ((near or left) and soon):
                 world.violated("the timer covers the earliest wake", f"set to {wanted}, the earliest is {minute}")
-        elif last.arms and now > minute + self._applied_late and (wanted is None or not now < wanted <= now + self._applied_late):
+        elif (
+            last.arms
+            and now > minute + self._applied_late
+            and (wanted is None or not now < wanted <= now + self._applied_late)
+        ):
             world.violated("the timer covers the earliest wake", f"set to {wanted}, overdue since {minute}")
 
     # --- a write -----------------------------------------------------------------------------------
@@ -275,14 +280,16 @@ class Checks:
         opened = old.history[-1]
         marks = {(each.generation, each.attempt, each.started_at): each for each in new.history}
         kept = marks.get((opened.generation, opened.attempt, opened.started_at))
-        still_open = kept is not None and kept.outcome is None and (new.state is not State.RUNNING or new.history[-1] != kept)
+        still_open = (
+            kept is not None and kept.outcome is None and (new.state is not State.RUNNING or new.history[-1] != kept)
+        )
         if kept is None or still_open:
             self._world.violated("every attempt leaves an outcome", f"{new.id}: attempt {opened.attempt}")
 
     # --- lateness ----------------------------------------------------------------------------------
 
     def _watch(self, row: Row) -> None:
-        """Look at a row again when it should long have been served; more of them than there are places have no bound."""
+        """Look at a row again when it should long have been served; a crowd without places has no bound."""
         if not self._world.scenario.bounded:
             return
         now = self._world.hub.now
@@ -304,7 +311,9 @@ class Checks:
         elif excused > world.hub.now:
             self._world.hub.at(excused + timedelta(seconds=1), partial(self._overdue, row, deadline))
         else:
-            world.violated("no task is late", f"{row.id} ({row.state}) should have been served by {deadline:%d %H:%M:%S}")
+            world.violated(
+                "no task is late", f"{row.id} ({row.state}) should have been served by {deadline:%d %H:%M:%S}"
+            )
 
     def _excuse(self, row: Row) -> datetime | None:
         """Return until when a row may wait for what happened; None while it is paused, or there is no timer."""
@@ -382,7 +391,7 @@ class Checks:
 
     # --- an apply ----------------------------------------------------------------------------------
 
-    def applied(self, process: Process, commit: int, request: ApplyRequest, report: ApplyReport) -> None:
+    def applied(self, process: Process, commit: int, report: ApplyReport) -> None:
         """Take note of what an apply has acknowledged."""
         refused = {each.code for each in report.refused}
         if report.status is ApplyStatus.REFUSED and not refused <= {"rollback"}:

@@ -193,7 +193,10 @@ def _page(items: list[Item], asked: Mapping[str, Any], shown: Callable[[Item], I
     if len(found) < limit or not page:
         return {"Items": page}
     # As DynamoDB does: a page that ends with the last item may still name a next one.
-    return {"Items": page, "LastEvaluatedKey": {name: page[-1][name] for name in (*KEYS, "wake_at") if name in page[-1]}}
+    return {
+        "Items": page,
+        "LastEvaluatedKey": {name: page[-1][name] for name in (*KEYS, "wake_at") if name in page[-1]},
+    }
 
 
 def _order(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -6,7 +6,6 @@ What an action does is told by its payload. An execution goes on until it ends, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from slowsched.model import Outcome, OutcomeKind, Worker
 from slowsched.wake import WakeRequest, wake
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from simulation.hub import Process
     from simulation.world import World

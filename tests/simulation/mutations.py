@@ -13,7 +13,10 @@ SECONDS_MAX = 300  # a rule that is not noticed shall not hold up the others for
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """A rule, the module and text that hold it, what stands there instead, and the days that need it."""
+    """A rule, the module and text that hold it, what stands there instead, and the days that need it.
+
+    One without a text is that of the infrastructure: the heartbeat.
+    """
 
     module: str
     text: str

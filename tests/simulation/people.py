@@ -1,4 +1,4 @@
-"""Whoever acts on the world from outside: the pipeline that applies, the people who intervene, the hand on the timer."""
+"""Whoever acts on the world from outside: pipelines that apply, people who intervene, the hand on the timer."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class People:
             world.figures["applies"] += 1
             done = (ApplyStatus.APPLIED, ApplyStatus.NOTHING, ApplyStatus.PARTIAL)
             process.arms = report.status in done and report.timer_error is None
-            world.checks.applied(process, commit, request, report)
+            world.checks.applied(process, commit, report)
             return report
 
         world.checks.applier(process, commit, request)

@@ -14,7 +14,8 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import planting
-from simulation.mutations import MUTATIONS, SECONDS_MAX, SEEDS_MAX
+
+from simulation.mutations import MUTATIONS, SECONDS_MAX, SEEDS_MAX, Mutation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,8 +64,12 @@ def chunks(first: int, seeds: int | None, minutes: float | None) -> Iterator[tup
 
 
 def left_out(name: str) -> tuple[int, str, str] | None:
-    """Leave one rule out in this process; returns after how many seeds it was noticed, and by what."""
-    mutation = MUTATIONS[name]
+    """Leave one rule out in this process; returns after how many seeds it was noticed, where, and by what."""
+    return noticed(MUTATIONS[name])
+
+
+def noticed(mutation: Mutation) -> tuple[int, str, str] | None:
+    """Leave out what a mutation says; None where nothing notices, or the rule is not where it says."""
     if not planting.plant(mutation.module, mutation.text, mutation.instead):
         return None
     from simulation.scenario import a_scenario  # noqa: PLC0415
@@ -77,7 +82,7 @@ def left_out(name: str) -> tuple[int, str, str] | None:
             break
         profile = mutation.profiles[number % len(mutation.profiles)]
         scenario = a_scenario(number, profile)
-        world = World(replace(scenario, heartbeat=scenario.heartbeat and name != "the heartbeat"))
+        world = World(replace(scenario, heartbeat=scenario.heartbeat and bool(mutation.text)))
         world.run()
         if world.violation is not None:
             return number + 1, profile, world.violation.check

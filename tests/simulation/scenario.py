@@ -65,6 +65,7 @@ class Scenario:
     page_rows: int | None
     long_ways: float  # the share of ways that take seconds
     heartbeat: bool = True
+    calls: timedelta | None = None  # what calls may cost, where the checks shall allow another time than usual
     bounded: bool = True  # whether every task has a place when it is due
     upgrade_at: datetime | None = None
     learned_at: datetime | None = None  # when workers begin to know every action
@@ -105,7 +106,7 @@ _CRASHES = (
     Fault.ACTION_KILLED_AFTER,
     Fault.RETRY_LOST,
 )
-_TIMER = tuple(each for each in Fault if each.name.startswith(("TIMER", "FIRE"))) + (Fault.HEARTBEAT_MISSED,)
+_TIMER = (*(each for each in Fault if each.name.startswith(("TIMER", "FIRE"))), Fault.HEARTBEAT_MISSED)
 _PEOPLE = ("pause", "retry", "run", "arm", "unlock", "rollback")
 _TAMPER = ("disable", "rewrite", "remove")
 
@@ -117,64 +118,141 @@ PROFILES: dict[str, Profile] = {
     "network": Profile(share=0.6, scale=(1.0, 5.0), kinds=CALL_FAULTS, acts=("outage",), acts_max=2),
     "people": Profile(acts=_PEOPLE, acts_max=12, commits_max=8, does=("quick", "slow", "fails", "dies", "late")),
     "commits": Profile(
-        share=0.4, scale=(1.0, 3.0), kinds=(Fault.CRASH_AFTER, Fault.FREEZE, Fault.CANCELLED, Fault.LOST_ANSWER),
-        acts=("unlock", "rollback"), acts_max=3, commits_max=12, owners=1, tasks_max=8,
+        share=0.4,
+        scale=(1.0, 3.0),
+        kinds=(Fault.CRASH_AFTER, Fault.FREEZE, Fault.CANCELLED, Fault.LOST_ANSWER),
+        acts=("unlock", "rollback"),
+        acts_max=3,
+        commits_max=12,
+        owners=1,
+        tasks_max=8,
     ),
     "actions": Profile(
-        share=0.5, kinds=(Fault.ACTION_KILLS, Fault.ACTION_KILLED_AFTER, Fault.FREEZE, Fault.KILLED),
-        does=("slow", "fails", "dies", "hangs", "lease", "long"), unknown=0.2, hours=4.0,
+        share=0.5,
+        kinds=(Fault.ACTION_KILLS, Fault.ACTION_KILLED_AFTER, Fault.FREEZE, Fault.KILLED),
+        does=("slow", "fails", "dies", "hangs", "lease", "long"),
+        unknown=0.2,
+        hours=4.0,
     ),
     # Many writers and many tasks in few minutes: whoever looks, looks at what somebody else is changing.
     "rush": Profile(
-        hours=1.0, long_ways=0.15, commits_max=12, tasks_max=4, acts=("arm", "run", "retry"), acts_max=8,
-        ahead=(30, 60, 90, 100, 120, 150, 200, 240), does=("quick", "slow", "fails"),
+        hours=1.0,
+        long_ways=0.15,
+        commits_max=12,
+        tasks_max=4,
+        acts=("arm", "run", "retry"),
+        acts_max=8,
+        ahead=(30, 60, 90, 100, 120, 150, 200, 240),
+        does=("quick", "slow", "fails"),
     ),
     # Two pipelines at the same moment, and nothing else for a while.
     "overlaps": Profile(
-        hours=4.0, long_ways=0.25, commits_max=14, tasks_max=3, ahead=(120, 300, 900, 1800, 3600),
-        deeds=("new", "due", "due", "remove", "remove"), does=("quick",),
+        hours=4.0,
+        long_ways=0.25,
+        commits_max=14,
+        tasks_max=3,
+        ahead=(120, 300, 900, 1800, 3600),
+        deeds=("new", "due", "due", "remove", "remove"),
+        does=("quick",),
     ),
     # A commit, and within a minute one that reverts it, while the timer's write of the first is on its way.
     "pairs": Profile(
-        hours=4.0, pairs=True, commits_max=24, tasks_max=2, owners=1, ahead=(480, 720, 960, 1200), does=("quick",),
+        hours=4.0,
+        pairs=True,
+        commits_max=24,
+        tasks_max=2,
+        owners=1,
+        ahead=(480, 720, 960, 1200),
+        does=("quick",),
         deeds=("new", "due", "due", "remove", "back"),
     ),
     # Commits and people come about when tasks are due.
     "edges": Profile(
-        edges=True, commits_max=14, tasks_max=4, acts=("arm", "arm", "arm", "run"), acts_max=30,
-        ahead=(240, 480, 720), deeds=("new", "new", "policy", "policy", "policy", "due"), does=("quick",),
+        edges=True,
+        commits_max=14,
+        tasks_max=4,
+        acts=("arm", "arm", "arm", "run"),
+        acts_max=30,
+        ahead=(240, 480, 720),
+        deeds=("new", "new", "policy", "policy", "policy", "due"),
+        does=("quick",),
     ),
     "policies": Profile(
-        hours=3.0, edges=True, long_ways=0.1, commits_max=30, tasks_max=6, owners=1, ahead=(240, 480, 720),
-        deeds=("new", "policy", "policy", "policy", "policy"), does=("quick", "quick", "long"), timeouts=(10, 30),
+        hours=3.0,
+        edges=True,
+        long_ways=0.1,
+        commits_max=30,
+        tasks_max=6,
+        owners=1,
+        ahead=(240, 480, 720),
+        deeds=("new", "policy", "policy", "policy", "policy"),
+        does=("quick", "quick", "long"),
+        timeouts=(10, 30),
     ),
     # Only what kills a worker in the middle of an action: the timer alone must bring the next attempt.
     "no heartbeat": Profile(
-        heartbeat=False, share=1.0, scale=(2.0,), kinds=(Fault.ACTION_KILLS, Fault.ACTION_KILLED_AFTER, Fault.RETRY_LOST),
-        does=("quick",), timeouts=(120, 600), tasks_max=1, owners=1, commits_max=8, hours=4.0, ahead=(300, 900),
+        heartbeat=False,
+        share=1.0,
+        scale=(2.0,),
+        kinds=(Fault.ACTION_KILLS, Fault.ACTION_KILLED_AFTER, Fault.RETRY_LOST),
+        does=("quick",),
+        timeouts=(120, 600),
+        tasks_max=1,
+        owners=1,
+        commits_max=8,
+        hours=4.0,
+        ahead=(300, 900),
     ),
     "pauses": Profile(acts=("pause", "pause", "arm"), acts_max=8, commits_max=6, ahead=(90, 150, 300, 600)),
     "cancels": Profile(share=1.0, kinds=(Fault.CANCELLED,), scale=(5.0,), commits_max=8),
     "supersedes": Profile(
-        hours=1.0, commits_max=16, tasks_max=3, owners=1, does=("long", "long", "hangs"), ahead=(60, 100, 150, 240), late=("run",),
-        supersede=1.0, deeds=("new", "remove", "remove", "back", "back", "due"),
+        hours=1.0,
+        commits_max=16,
+        tasks_max=3,
+        owners=1,
+        does=("long", "long", "hangs"),
+        ahead=(60, 100, 150, 240),
+        late=("run",),
+        supersede=1.0,
+        deeds=("new", "remove", "remove", "back", "back", "due"),
     ),
     "killed commits": Profile(
-        share=1.0, scale=(4.0,), kinds=(Fault.CRASH_AFTER,), commits_max=14, tasks_max=4, owners=1, again=0.9,
-        deeds=("new", "payload", "due", "due"), ahead=(3600, 7200),
+        share=1.0,
+        scale=(4.0,),
+        kinds=(Fault.CRASH_AFTER,),
+        commits_max=14,
+        tasks_max=4,
+        owners=1,
+        again=0.9,
+        deeds=("new", "payload", "due", "due"),
+        ahead=(3600, 7200),
     ),
     "frozen": Profile(
-        share=1.0, scale=(8.0,), kinds=(Fault.FREEZE,), does=("slow",), timeouts=(30, 120), ahead=(120, 300, 600),
+        share=1.0,
+        scale=(8.0,),
+        kinds=(Fault.FREEZE,),
+        does=("slow",),
+        timeouts=(30, 120),
+        ahead=(120, 300, 600),
         commits_max=8,
     ),
     # Workers with long attempts, and others that come due beside them.
     "busy": Profile(
-        acts=("arm",), acts_max=150, does=("long", "long", "quick", "hangs"), timeouts=(10, 30), tasks_max=8, commits_max=3,
+        acts=("arm",),
+        acts_max=150,
+        does=("long", "long", "quick", "hangs"),
+        timeouts=(10, 30),
+        tasks_max=8,
+        commits_max=3,
         ahead=(130, 170, 210, 230, 250, 270, 300, 330, 370, 400, 450, 500),
     ),
     "formats": Profile(share=0.3, kinds=(Fault.OLD_WORKER, Fault.CRASH_AFTER), hours=3.0),
     "year": Profile(
-        hours=400 * 24.0, share=0.4, scale=(0.3, 1.0), acts=("pause", "retry", "run", *_TAMPER), acts_max=8,
+        hours=400 * 24.0,
+        share=0.4,
+        scale=(0.3, 1.0),
+        acts=("pause", "retry", "run", *_TAMPER),
+        acts_max=8,
         ahead=(300, 86_400, 30 * 86_400, 90 * 86_400, 200 * 86_400),
     ),
 }
@@ -261,7 +339,11 @@ class _Draw:
         moment = self._start + (self._end - self._start) * (self._chance.random() * share)
         if not self._profile.edges:
             return moment
-        return moment + (self._start - moment) % TOGETHER + timedelta(seconds=self._chance.choice((self._chance.uniform(-5.0, 1.0), self._chance.uniform(0.0, 36.0))))
+        return (
+            moment
+            + (self._start - moment) % TOGETHER
+            + timedelta(seconds=self._chance.choice((self._chance.uniform(-5.0, 1.0), self._chance.uniform(0.0, 36.0))))
+        )
 
     def _rates(self) -> dict[Fault, float]:
         profile, chance = self._profile, self._chance

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from simulation.scenario import a_scenario
 from simulation.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from simulation.scenario import Scenario
+    from slowsched.model import Task
 
 RUNS_MAX = 400  # of one minimising
 WIDTH = 44
@@ -70,9 +70,8 @@ def _smaller(whole: Sequence[T], fails: Callable[[Any], bool]) -> None:
         size //= 2
 
 
-def minimised(seed: int, profile: str | None) -> World | None:
-    """Return the smallest world of a seed that fails as the whole one does; None when it does not fail."""
-    scenario = a_scenario(seed, profile)
+def minimised(scenario: Scenario) -> World | None:
+    """Return the smallest world of a scenario that fails as the whole one does; None when it does not fail."""
     world = World(scenario)
     world.run()
     if world.violation is None:
@@ -83,26 +82,24 @@ def minimised(seed: int, profile: str | None) -> World | None:
 def told(world: World) -> str:
     """Return the story of a world: who acts, what strikes, and all that happened up to the end."""
     scenario = world.scenario
-    lines = [
-        f"seed {scenario.seed}, profile {scenario.profile}: {scenario.timer}, {scenario.buckets} bucket(s), "
-        f"pages of {scenario.page_rows or 'any number of'} rows",
-        "",
-    ]
+    pages = scenario.page_rows or "any number of"
+    kept = f"{scenario.timer}, {scenario.buckets} bucket(s), pages of {pages} rows"
+    lines = [f"seed {scenario.seed}, profile {scenario.profile}: {kept}", ""]
     for number, commit in enumerate(scenario.commits):
         for tasks in commit.values():
-            lines += [
-                f"commit {number} declares {each.task.id}, due {each.task.due:%Y-%m-%d %H:%M:%S}, timeout "
-                f"{each.task.timeout.total_seconds():.0f} s, attempts {each.task.retry.attempts}: {_does(each.task.payload)}"
-                for each in tasks
-            ]
+            lines += [f"commit {number} declares {_declares(each.task)}" for each in tasks]
     struck = ", ".join(f"{kind} ({times})" for kind, times in sorted(world.faults.counts.items()))
     lines += ["", f"faults: {struck or 'none'}", ""]
-    lines += [f"{at:%d %H:%M:%S}.{at.microsecond // 1000:03} {who[:WIDTH]:<{WIDTH}} {what}" for at, who, what in world.story]
+    lines += [
+        f"{at:%d %H:%M:%S}.{at.microsecond // 1000:03} {who[:WIDTH]:<{WIDTH}} {what}" for at, who, what in world.story
+    ]
     if world.violation is not None:
         lines += ["", f"VIOLATED: {world.violation.check}: {world.violation.text}"]
     return "\n".join(lines)
 
 
-def _does(payload: Any) -> str:
-    said = {name: value for name, value in payload.items() if name not in ("id", "value")}
-    return ", ".join(f"{name} {value}" for name, value in said.items()) or "nothing"
+def _declares(task: Task) -> str:
+    does = {name: value for name, value in task.payload.items() if name not in ("id", "value")}
+    told = ", ".join(f"{name} {value}" for name, value in does.items())
+    timeout = f"timeout {task.timeout.total_seconds():.0f} s, attempts {task.retry.attempts}"
+    return f"{task.id}, due {task.due:%Y-%m-%d %H:%M:%S}, {timeout}: {told}"
