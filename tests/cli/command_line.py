@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 AHEAD = "2190-01-01T00:00:00Z"
 PAST = "2020-12-31T00:00:00Z"
@@ -49,6 +50,18 @@ def note(payload, attempt):
         log.write(attempt.idempotency_key + "\\n")
     return {"noted": attempt.task_id}
 """
+
+
+def make_shop(folder: Path) -> None:
+    """Write a config, the action NOTE and an empty folder of tasks."""
+    for path, text in {
+        "slowsched.yaml": "version: 1\nowner: acme/shop\n",
+        "schemas/actions/NOTE.schema.json": '{"type": "object"}',
+        "worker/actions.py": ACTIONS,
+        "tasks/.gitkeep": "",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from command_line import ACTIONS, AHEAD, Ran
+from command_line import AHEAD, Ran, make_shop
 
 from slowsched.cli.main import program
 
@@ -61,14 +61,7 @@ def repository(folder: Path, run: Callable[..., Ran]) -> Path:
 @pytest.fixture
 def shop(folder: Path) -> Path:
     """Return the folder with a config and an action NOTE, which does what its payload says, and no tasks."""
-    for path, text in {
-        "slowsched.yaml": "version: 1\nowner: acme/shop\n",
-        "schemas/actions/NOTE.schema.json": '{"type": "object"}',
-        "worker/actions.py": ACTIONS,
-        "tasks/.gitkeep": "",
-    }.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+    make_shop(folder)
     return folder
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from command_line import AHEAD, start_process
+from command_line import AHEAD, make_shop, start_process
 
 from slowsched.cli.serve import is_loopback
 from slowsched.editor_app import editor_app
@@ -116,6 +116,21 @@ def serving(*words: str, **options: Any) -> Iterator[Server]:
 def server(shop):
     """Give a server over the files of the shop."""
     with serving("--port", "0", cwd=shop) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def empty_shop(tmp_path_factory):
+    """Return the folder of a shop to which nothing is ever written."""
+    folder = tmp_path_factory.mktemp("empty")
+    make_shop(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def empty_server(empty_shop):
+    """Give a server over the empty shop: one for all who are refused, or only read."""
+    with serving("--port", "0", "--env", "local", cwd=empty_shop) as running:
         yield running
 
 
@@ -219,9 +234,9 @@ def test_problems_are_those_of_validate(server, shop):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\0", b"\xff", b"[]", b"null", b'{"id": "\\u0000"}', b"[" * 100_000])
-def test_what_is_no_task_is_a_problem(server, body):
+def test_what_is_no_task_is_a_problem(empty_server, body):
     """No body whatever is more than a problem."""
-    assert server.ask("POST", "/tasks", body)[0] == 422
+    assert empty_server.ask("POST", "/tasks", body)[0] == 422
 
 
 def test_a_body_that_is_too_large_is_refused(server):
@@ -243,9 +258,9 @@ def test_a_body_that_is_too_large_is_refused(server):
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_what_a_form_can_send_is_refused(server, kind):
+def test_what_a_form_can_send_is_refused(empty_server, kind):
     """415 for every Content-Type but JSON's."""
-    assert server.ask("POST", "/tasks", task(), content_type=kind)[0] == 415
+    assert empty_server.ask("POST", "/tasks", task(), content_type=kind)[0] == 415
 
 
 @pytest.mark.parametrize(
@@ -265,20 +280,20 @@ def test_what_a_form_can_send_is_refused(server, kind):
         {"sec_fetch_site": "cross-site"},
     ],
 )
-def test_a_page_of_elsewhere_is_refused(server, shop, headers):
+def test_a_page_of_elsewhere_is_refused(empty_server, empty_shop, headers):
     """403 for a foreign Host or Origin, whatever is asked; nothing is written."""
-    sent = {name: value.format(port=server.port) for name, value in headers.items()}
+    sent = {name: value.format(port=empty_server.port) for name, value in headers.items()}
     asked = [("GET", "/tasks", None), ("POST", "/tasks", task()), ("GET", "/openapi.json", None)]
-    assert [server.ask(*words, **sent)[0] for words in asked] == [403] * 3
-    assert list((shop / "tasks").glob("*.yaml")) == []
+    assert [empty_server.ask(*words, **sent)[0] for words in asked] == [403] * 3
+    assert list((empty_shop / "tasks").glob("*.yaml")) == []
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"])
-def test_this_machine_is_let_in(server, name):
+def test_this_machine_is_let_in(empty_server, name):
     """Its own names are served, with and without its own origin."""
-    host = f"{name}:{server.port}"
-    assert server.ask("GET", "/tasks", host=host) == (200, [])
-    assert server.ask("GET", "/tasks", host=host, origin=f"http://{host}") == (200, [])
+    host = f"{name}:{empty_server.port}"
+    assert empty_server.ask("GET", "/tasks", host=host) == (200, [])
+    assert empty_server.ask("GET", "/tasks", host=host, origin=f"http://{host}") == (200, [])
 
 
 async def asked(app, **headers):

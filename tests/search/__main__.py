@@ -10,13 +10,13 @@ from search import apply_configurations, lease_configurations, timer_configurati
 from search.engine import Search
 
 ALL = {
-    f"{family}.{make.__name__}": make
+    f"{family}.{name}": make
     for family, module in (
         ("timer", timer_configurations),
         ("lease", lease_configurations),
         ("apply", apply_configurations),
     )
-    for make in module.ALL
+    for name, make in module.ALL.items()
 }
 
 
@@ -25,10 +25,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="search", description=__doc__)
     parser.add_argument("names", nargs="*", help="configurations, or families of them; all by default")
     parser.add_argument("--preemptions", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=60.0, help="at most, for each configuration")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of the processor, for each, at most")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
     wrong = 0
+    totals = [0, 0, 0, 0, 0.0]
     say = sys.stdout.write
     say("| configuration | preemptions | schedules | states | moves | endings | seconds | |\n")
     say("|---" * 8 + "|\n")
@@ -43,10 +44,14 @@ def main() -> int:
             f"| {name} | {given.preemptions} | {found.schedules:,} | {found.states:,} | {found.moves:,} "
             f"| {found.endings:,} | {found.seconds:.1f} | {how} |\n"
         )
+        numbers = (found.schedules, found.states, found.moves, found.endings, found.seconds)
+        totals = [total + number for total, number in zip(totals, numbers, strict=True)]
         for violation in found.violations:
             wrong = 1
             say("\n".join((violation.what, *violation.way)) + "\n")
         sys.stdout.flush()
+    schedules, states, moves, endings, seconds = totals
+    say(f"| all | {given.preemptions} | {schedules:,} | {states:,} | {moves:,} | {endings:,} | {seconds:.1f} | |\n")
     return wrong
 
 

@@ -1,34 +1,36 @@
 """Configurations of two applies of one owner: commit A comes before commit B in git.
 
-Each may die at any call, the lock may expire under its holder, and A is retried after B. Time passes to where the lock
-is renewed, and to where it may be taken from its holder.
+Both at once; the lock expires under its holder, where time passes to where it is renewed and to where it may be taken
+from its holder; one dies at any call, and A is retried after B; A again beside B; the answer of a write is lost.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from protocol.fakes import EVENTBRIDGE, NOW, SECOND, declared, due
-from values import MINUTE, OWNER
+from values import OWNER
 
 from search.engine import Configuration
 from search.processes import Program
 from search.rules import Safety
 from search.world import Left, World
 from slowsched.apply import ApplyRequest, apply
-from slowsched.control import LOCK_LEASE
+from slowsched.control import LOCK_LEASE, pause
 from slowsched.lifecycle import CLOCK_SKEW
 from slowsched.model import Declared, State
 from slowsched.plan import PlanOptions
 from slowsched.reports import ApplyStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from search.engine import Search
     from search.world import Table
-    from slowsched.model import Row
+    from slowsched.model import Lock, Row
 
 NEITHER, A, B = "0" * 40, "a" * 40, "b" * 40
 ORDER = [NEITHER, A, B]
@@ -43,7 +45,7 @@ def comes_before(one: str, other: str) -> bool:
 def applier(commit: str, *tasks: Declared) -> Program:
     """Return an apply of these tasks as a commit."""
     request = ApplyRequest(commit=commit, options=PlanOptions(allow_deletes=1), is_ancestor=comes_before)
-    return Program(lambda backend: apply(backend, tasks, request), manners=EVENTBRIDGE)
+    return Program(lambda backend: apply(backend, tasks, request), writes_control=True, manners=EVENTBRIDGE)
 
 
 def stalls(search: Search, world: World) -> list[datetime]:
@@ -53,6 +55,15 @@ def stalls(search: Search, world: World) -> list[datetime]:
         return []
     moments = (lock.lease_end - LOCK_LEASE / 2 + SECOND, lock.lease_end + CLOCK_SKEW)
     return [each for each in moments if each > world.now]
+
+
+class Scene(NamedTuple):
+    """The rows that stand before, what A declares, and what B does."""
+
+    name: str
+    before: Sequence[Row]
+    first: Sequence[Declared]
+    last: Sequence[Declared]
 
 
 class LastCommit(Safety):
@@ -69,10 +80,25 @@ class LastCommit(Safety):
             wrong = "A wrote after B"
         return after, wrong
 
+    def controlled(self, search: Search, before: World, after: World, process: str) -> tuple[World, str | None]:
+        """While somebody holds the lock nobody else says anything of its owner; once it is over it may be taken."""
+        old, new = (search.table.control(world).of(OWNER) for world in (before, after))
+        if old == new or old.lock is None or _holder(old.lock) == process:
+            return after, None
+        taken = new.lock is not None and _holder(new.lock) == process
+        if not taken or old.lock.lease_end + CLOCK_SKEW > after.now:
+            return after, f"{process} wrote over the lock of {_holder(old.lock)}"
+        return after, None
+
+    def quiet(self, search: Search, world: World) -> str | None:
+        """Nobody who lived to the end leaves a lock behind."""
+        left = world.faulted is None and search.table.control(world).of(OWNER).lock is not None
+        return "a lock is left behind" if left else None
+
     def remembered(self, search: Search, world: World, process: str) -> World:
         """Note who wrote without the lock; and that B has written."""
         lock = search.table.control(world).of(OWNER).lock
-        holds = lock is not None and lock.token.startswith(f"{process} ") and lock.lease_end > world.now
+        holds = lock is not None and _holder(lock) == process and lock.lease_end > world.now
         facts = world.facts if holds else world.facts | {WENT_ON}
         return world._replace(facts=facts | {("wrote", process[0])})
 
@@ -93,28 +119,46 @@ class LastCommit(Safety):
         return {row.id: row.task for row in rows if row.state is not State.DELETED} == self._wanted
 
 
+def _holder(lock: Lock) -> str:
+    """Return which process a lock is: its token is `NAME TIME NUMBER`."""
+    return lock.token.rsplit(" ", 2)[0]
+
+
+OVER = LOCK_LEASE + CLOCK_SKEW  # from here on a lock that was taken at NOW is anybody's
+
+
 def configuration(
     name: str,
-    before: Sequence[Row],
-    first: Sequence[Declared],
-    last: Sequence[Declared],
+    scene: Scene,
+    starts: Mapping[str, timedelta],
     *,
-    again: bool = True,
+    slow: bool = False,
     **left: Any,
 ) -> Configuration:
-    """Return a configuration in which `first` (A), `last` (B) and, where told, `first` again are applied.
+    """Return a configuration in which what a scene says is applied: A, B, and A again.
 
-    A and B start together, or B after A's lock is over; A's retry comes after that.
+    `starts` says who starts when after NOW. With `slow` calls may take until the lock is somebody else's.
     """
-    programs = {"A": applier(A, *first), "B": applier(B, *last), "A again": applier(A, *first)}
+    programs = {
+        "A": applier(A, *scene.first),
+        "B": applier(B, *scene.last),
+        "A again": applier(A, *scene.first),
+        "pause": Program(lambda backend: pause(backend, by="ann", reason=None), writes_control=True),
+    }
 
     def begin(table: Table) -> Iterator[World]:
-        over = NOW + LOCK_LEASE + CLOCK_SKEW
-        for start in (NOW, over):
-            to_start = [("A", NOW), ("B", start), *([("A again", over + MINUTE)] if again else [])]
-            yield table.planted(World(to_start=tuple(to_start), left=Left(**left)), *before)
+        to_start = tuple((each, NOW + moment) for each, moment in starts.items())
+        yield table.planted(World(to_start=to_start, left=Left(**left)), *scene.before)
 
-    return Configuration(name=name, programs=programs, begin=begin, rules=LastCommit(last), stalls=stalls, ticks=False)
+    return Configuration(
+        name=f"{scene.name}: {name}",
+        programs=programs,
+        begin=begin,
+        rules=LastCommit(scene.last),
+        stalls=stalls if slow else lambda _search, _world: [],
+        ticks=False,
+        pauses=True,
+    )
 
 
 def a_file(task_id: str, minutes: float) -> Declared:
@@ -127,41 +171,53 @@ def a_row(task_id: str, minutes: float) -> Row:
     return due(60 * (600 + minutes), id=task_id)
 
 
-def edits(**left: Any) -> Configuration:
-    """B edits what A edits."""
-    return configuration("A edits, B edits", [a_row("x", 0)], [a_file("x", 1)], [a_file("x", 2)], **left)
+EDITS = Scene("A edits, B edits", [a_row("x", 0)], [a_file("x", 1)], [a_file("x", 2)])
+# B takes A's edit back, so that B's plan has nothing to write where A has not written yet.
+REVERTED = Scene("A edits, B takes it back", [a_row("x", 0)], [a_file("x", 1)], [a_file("x", 0)])
+CREATES = Scene("A creates, B deletes and creates", [a_row("z", 0)], [a_file("x", 1), a_file("z", 0)], [a_file("z", 2)])
+SCENES = {"edits": EDITS, "reverted": REVERTED, "creates": CREATES}
+AT_ONCE = timedelta(0)
 
 
-def reverted(**left: Any) -> Configuration:
-    """B takes A's edit back, so that B's plan has nothing to write where A has not written yet."""
-    return configuration("A edits, B takes it back", [a_row("x", 0)], [a_file("x", 1)], [a_file("x", 0)], **left)
+def together(scene: Scene) -> Configuration:
+    """A and B at once, and as slow as they like."""
+    return configuration("at once", scene, {"A": AT_ONCE, "B": AT_ONCE}, slow=True)
 
 
-def creates(**left: Any) -> Configuration:
-    """A creates, B deletes that and creates another."""
-    return configuration(
-        "A creates, B deletes and creates", [a_row("z", 0)], [a_file("x", 1), a_file("z", 0)], [a_file("z", 2)], **left
-    )
+def expired(scene: Scene) -> Configuration:
+    """A is so slow that its lock is over, and B takes it."""
+    return configuration("A's lock is over", scene, {"A": AT_ONCE, "B": OVER}, slow=True)
 
 
-def expired() -> Configuration:
-    """B takes A's edit back, and A is not retried."""
-    return reverted(again=False)
+def killed(scene: Scene) -> Configuration:
+    """A or B, at once, dies at any call; A again when the lock is over."""
+    return configuration("one dies, and A again", scene, {"A": AT_ONCE, "B": AT_ONCE, "A again": OVER}, crash=1)
 
 
-def edits_dying() -> Configuration:
-    """... and one of them dies."""
-    return edits(crash=1)
+def killed_later(scene: Scene) -> Configuration:
+    """A or B dies at any call; B comes when A's lock is over, however slow A is, and A again after that."""
+    starts = {"A": AT_ONCE, "B": OVER, "A again": 2 * OVER}
+    return configuration("one dies, its lock is over, and A again", scene, starts, slow=True, crash=1)
 
 
-def reverted_dying() -> Configuration:
-    """... and one of them dies."""
-    return reverted(crash=1)
+def out_of_order(scene: Scene) -> Configuration:
+    """B, and A beside it and after it, as slow as they like."""
+    starts = {"B": AT_ONCE, "A": AT_ONCE, "A again": OVER}
+    return configuration("A beside B, and again", scene, starts, slow=True)
 
 
-def creates_dying() -> Configuration:
-    """... and one of them dies."""
-    return creates(crash=1)
+def unanswered(scene: Scene) -> Configuration:
+    """A and B at once, and the answer of a write is lost."""
+    starts = {"A": AT_ONCE, "B": AT_ONCE}
+    return configuration("a lost answer", scene, starts, slow=True, unanswered=1)
 
 
-ALL = (expired, edits, reverted, creates, edits_dying, reverted_dying, creates_dying)
+def beside_a_pause(scene: Scene) -> Configuration:
+    """A, whose answer is lost, while a person writes the same control row."""
+    return configuration("a lost answer, and a pause", scene, {"A": AT_ONCE, "pause": AT_ONCE}, unanswered=1)
+
+
+KINDS = (together, expired, killed, killed_later, out_of_order, unanswered, beside_a_pause)
+ALL: dict[str, Callable[[], Configuration]] = {
+    f"{name}_{kind.__name__}": partial(kind, scene) for kind in KINDS for name, scene in SCENES.items()
+}

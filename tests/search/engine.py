@@ -59,7 +59,8 @@ class Configuration:
 
     `starts` maps a name to the moments at which it may start. `worker` is what a wake runs; without it the timer
     wakes nobody; without `ticks` its calls are no moves either. `stalls` returns, for a world in which somebody could
-    go on, the moments to which time may pass all the same. `until` ends the search of a way.
+    go on, the moments to which time may pass all the same. `until` ends the search of a way. Without `pauses` nobody
+    pauses or resumes.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Configuration:
     until: datetime | None = None
     stalls: Callable[[Search, World], list[datetime]] = lambda _search, _world: []
     ticks: bool = True
+    pauses: bool = False
     immortal: frozenset[str] = frozenset()
     preemptions: int = 3
 
@@ -108,7 +110,7 @@ class Search:
 
     def run(self, *, violations: int = 1, seconds: float = 1e9) -> Figures:
         """Search until all is done, so many violations are found, or so many seconds are over."""
-        began = time.monotonic()
+        began = time.process_time()
         figures = self.figures
         layers: list[list[tuple[State, int]]] = [[] for _ in range(self._bound + 1)]
         for world in self.configuration.begin(self.table):
@@ -121,13 +123,13 @@ class Search:
                     continue
                 done.add(number)
                 self._expand(layers, used, state, number)
-                if len(figures.violations) >= violations or time.monotonic() - began > seconds:
+                if len(figures.violations) >= violations or time.process_time() - began > seconds:
                     figures.complete = False
                     break
             if not figures.complete:
                 break
         figures.states, figures.runs = len(self._edges), self.programs.runs
-        figures.seconds = time.monotonic() - began
+        figures.seconds = time.process_time() - began
         if figures.complete:
             figures.schedules = self._schedules()
         return figures
@@ -201,7 +203,7 @@ class Search:
         return state
 
     def _started(self, state: State, name: str, program: Any) -> State:
-        history = self.programs.started(name, program, state.world.now)
+        history = self._unseen(state.world, self.programs.started(name, program, state.world.now))
         process = Process(name, history, state.world.now + self.programs.node(history).waits)
         return state._replace(processes=tuple(sorted((*state.processes, process))))
 
@@ -235,9 +237,13 @@ class Search:
                     changed = changed._replace(facts=changed.facts | {("sent", minute)})
                 yield (name, how, call), self._answered(state, process, changed, None, None)
             return
-        world, answer, short = self.table.answer(world, call)
+        program = self.programs.node(process.history).program
+        world, answer, short = self.table.answer(world, call, all_owners=program.writes_control)
         label = (name, "", call)
         if world is not state.world:
+            assert program.writes_control or call.name != "_write_control", (
+                "what it is told of the control row is a part"
+            )
             judge = (
                 self.configuration.rules.written if call.name == "_write_row" else self.configuration.rules.controlled
             )
@@ -252,7 +258,7 @@ class Search:
             yield (name, "unanswered", call), after
 
     def _answered(self, state: State, process: Process, world: World, answer: Any, short: Any) -> Any:
-        history = self.programs.after(process.history, answer, short, world.now)
+        history = self._unseen(world, self.programs.after(process.history, answer, short, world.now))
         node = self.programs.node(history)
         while not self.configuration.ticks and not node.waits and node.call is not None and node.call.name in TIMERS:
             history = self.programs.after(history, None, None, world.now)  # nobody else sees of it
@@ -271,6 +277,23 @@ class Search:
         after = Process(process.name, history, world.now + node.waits)
         rests = node.waits and not world.left.crash and not world.left.killed
         return State(world, _with(state.processes, process, after), "" if rests or self._free else process.name)
+
+    def _unseen(self, world: World, history: int) -> int:
+        """Return the history after the reads of the control row that are told the same whenever they are made.
+
+        A process that neither looks at its clock nor begins, waits or ends after such a read does not show when it was.
+        """
+        node = self.programs.node(history)
+        while not self.configuration.pauses and not node.program.writes_control and not node.begins:
+            if node.call is None or node.call.name != "_read_control" or node.waits:
+                break
+            _, answer, short = self.table.answer(world, node.call, all_owners=False)
+            later = self.programs.after(history, answer, short, world.now)
+            after = self.programs.node(later)
+            if after.reads_clock or after.begins or after.waits or after.call is None:
+                break
+            history, node = later, after
+        return history
 
     def _deaths(self, state: State, process: Process) -> Iterator[Move]:
         """Yield the death of the process that moved last: any later one of it would look the same."""

@@ -19,8 +19,8 @@ from search.world import Call
 from slowsched.backend import Backend
 from slowsched.errors import SlowschedError
 from slowsched.execute import Finished
-from slowsched.model import Conflict, Outcome, OutcomeKind
-from slowsched.store.codec import decode_row
+from slowsched.model import Conflict, Control, Outcome, OutcomeKind
+from slowsched.store.codec import decode_control, decode_row
 from slowsched.store.items import ItemStore
 from slowsched.store.items import _is_own_write as is_own_write
 from slowsched.timer.memory import MemoryTimer
@@ -51,9 +51,13 @@ class Begin(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """What a process runs, and where its clock, its owner and its timer differ from the ordinary."""
+    """What a process runs, and where its clock, its owner and its timer differ from the ordinary.
+
+    `writes_control`: it writes the control row. Of whoever does not, it is told only what concerns every owner.
+    """
 
     run: Callable[[Backend], object]
+    writes_control: bool = False
     owner: str = OWNER
     skew: timedelta = NOTHING
     manners: Mapping[str, timedelta] = field(default_factory=dict)
@@ -214,6 +218,24 @@ class _Store(ItemStore):
         if refused is None or is_own_write(item, refused):
             return None
         return Conflict(found=None if refused.found is None else self._row(refused.found))
+
+    def control(self) -> Control:
+        item = self._read_control()
+        return Control() if item is None else self._control(item)
+
+    def _control(self, item: Item) -> Any:
+        if id(item) not in self._decoded:
+            self._decoded[id(item)] = (item, decode_control(item))
+        return self._decoded[id(item)][1]
+
+    def put_control(self, control: Control, expect_version: int) -> Control | None:
+        if not self.replay.repeats():
+            return super().put_control(control, expect_version)
+        item: Item = {"write_id": self._write_ids()}
+        refused = self._write_control(item, expect_version)
+        if refused is None or is_own_write(item, refused):
+            return None
+        return Control() if refused.found is None else self._control(refused.found)
 
     def put_many(self, writes: Sequence[Write]) -> list[Conflict | StoreError | None]:
         return [self.put(write.row, write.expect_version) for write in writes]

@@ -28,13 +28,13 @@ RULES = {
         "timing",
         "minute = ceil_minute(wake_at)",
         "minute = wake_at.replace(second=0, microsecond=0)",
-        "timer-killed",
+        "timer-killed_late",
     ),
     "do not push what may be on its way": (
         "timing",
         "if now < minute + _MINUTE + delivery:",
         "if False:",
-        "timer-on_its_way",
+        "timer-on_its_way_late",
     ),
     "do not write what is near": (
         "arm",
@@ -58,7 +58,7 @@ RULES = {
         "wake",
         "                    self._arm()\n                    self._execute(claimed)",
         "                    self._execute(claimed)\n                    self._arm()",
-        "timer-killed",
+        "timer-killed_late",
     ),
     "arm at the end": (
         "wake",
@@ -70,13 +70,13 @@ RULES = {
         "wake",
         "moment = self._next_moment() if self._near and self._goes_on() else None",
         "moment = None",
-        "timer-staying",
+        "timer-staying_slow",
     ),
     "walk again for what became due": (
         "wake",
         "if self._stopped or (moment is not None and moment <= now):",
         "if self._stopped:",
-        "timer-staying",
+        "timer-staying_slow",
     ),
     "arm after a person's word": ("intervene", "            arm(backend)\n", "", "timer-a_retry"),
     "write on the version that was read": (
@@ -108,13 +108,37 @@ RULES = {
         "live_plan",
         "if last is not None and not is_ancestor(last, commit):",
         "if False:",
-        "apply-edits",
+        "apply-edits_together",
     ),
     "what is being applied is recorded": (
         "apply",
         "                self._lock.applying(self._request.commit)",
         "                pass",
-        "apply-creates_dying",
+        "apply-creates_killed",
+    ),
+    "a lock that is held is not taken": (
+        "control",
+        "mine.lock.lease_end + CLOCK_SKEW > now:",
+        "False:",
+        "apply-edits_together",
+    ),
+    "a lock may be taken when its lease is over, not before": (
+        "control",
+        "mine.lock.lease_end + CLOCK_SKEW > now:",
+        "mine.lock.lease_end - LOCK_LEASE / 2 > now:",
+        "apply-edits_together",
+    ),
+    "the lock is one's own by its token": (
+        "control",
+        "        if mine.lock.token != self._token:",
+        "        if False:",
+        "apply-reverted_expired",
+    ),
+    "a lock whose answer was lost is one's own": (
+        "control",
+        "others = mine.lock is not None and mine.lock.token != self._token",
+        "others = True",
+        "apply-edits_beside_a_pause",
     ),
 }
 FAILED, PASSED = 1, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 STALL = 14 * SECOND  # of all calls of a schedule together: what takes 15 seconds counts as a fault
 LONG = 10 * MINUTE
+KINDS = ("slow", "gap", "late")  # each beside calls that take long
 
 
-def program(run: Callable[[Backend], object]) -> Program:
+def program(run: Callable[[Backend], object], **fields: Any) -> Program:
     """Return a program on a timer with EventBridge's manners."""
-    return Program(run, manners=EVENTBRIDGE)
+    return Program(run, manners=EVENTBRIDGE, **fields)
 
 
 WORKER = program(lambda backend: wake(backend, Attempts(backend)))
@@ -88,7 +90,6 @@ def configuration(
     left: Mapping[str, Any] | None = None,
     control: Control | None = None,
     heartbeats: int = 0,
-    worker: Program = WORKER,
 ) -> Configuration:
     """Return a configuration that begins a second before NOW, with the timer set to a minute from NOW.
 
@@ -114,13 +115,14 @@ def configuration(
         programs=dict(programs) | {f"H{number}": WORKER for number in range(heartbeats)},
         begin=begin,
         rules=Punctual(),
-        worker=worker,
+        worker=WORKER,
+        pauses=control is not None,
         until=NOW + minutes * MINUTE,
         stalls=stalls,
     )
 
 
-def two_writers() -> Configuration:
+def two_writers(**left: Any) -> Configuration:
     """Two write rows, one for sooner than the other, while a worker runs a long task."""
     return configuration(
         "two writers beside a worker",
@@ -128,6 +130,7 @@ def two_writers() -> Configuration:
         [task("now", 0, seconds=100)],
         {"A": [0], "B": [31]},
         minutes=9,
+        left=left,
     )
 
 
@@ -163,15 +166,16 @@ def a_retry() -> Configuration:
     )
 
 
-def an_apply() -> Configuration:
+def an_apply(**left: Any) -> Configuration:
     """An apply brings a task that is due at once, while a worker stays."""
     tasks = [declared("a", minutes=1, payload={})]
     return configuration(
         "an apply beside a worker that stays",
-        {"A": program(lambda backend: apply(backend, tasks, ApplyRequest()))},
+        {"A": program(lambda backend: apply(backend, tasks, ApplyRequest()), writes_control=True)},
         [task("now", 0, seconds=40, owner="acme/b/local"), task("next", 1, owner="acme/b/local")],
         {"A": [0]},
         minutes=6,
+        left=left,
     )
 
 
@@ -179,7 +183,7 @@ def a_resume() -> Configuration:
     """Resumed, with somebody who writes a row every minute."""
     return configuration(
         "a resume, and a row a minute",
-        {"R": program(resume), **{name: writer(name.lower(), 8) for name in "ABC"}},
+        {"R": program(resume, writes_control=True), **{name: writer(name.lower(), 8) for name in "ABC"}},
         [task("waits", -60)],
         {"R": [0], "A": [31], "B": [95], "C": [155]},
         minutes=10,
@@ -188,7 +192,7 @@ def a_resume() -> Configuration:
     )
 
 
-def on_its_way() -> Configuration:
+def on_its_way(**left: Any) -> Configuration:
     """Somebody writes a row every minute, while the wake of one may be on its way."""
     return configuration(
         "a row a minute",
@@ -197,6 +201,7 @@ def on_its_way() -> Configuration:
         {"A": [70], "B": [130], "C": [190]},
         minutes=10,
         armed=1,
+        left=left,
     )
 
 
@@ -212,7 +217,7 @@ def near_writer() -> Configuration:
     )
 
 
-def staying() -> Configuration:
+def staying(**left: Any) -> Configuration:
     """Moments follow one another faster than the timer can."""
     return configuration(
         "moments that are near to one another",
@@ -220,10 +225,11 @@ def staying() -> Configuration:
         [task("now", 0, seconds=170), task("near", 1), task("next", 3)],
         {"A": [0]},
         minutes=6,
+        left=left,
     )
 
 
-def failing() -> Configuration:
+def failing(**left: Any) -> Configuration:
     """A task fails, and comes back while another runs long."""
     return configuration(
         "a failing task beside a long one",
@@ -231,6 +237,7 @@ def failing() -> Configuration:
         [task("fails", 0, payload={"failures": 1}), task("long", 0, seconds=400)],
         {},
         minutes=9,
+        left=left,
     )
 
 
@@ -245,7 +252,7 @@ def failing_alone() -> Configuration:
     )
 
 
-def killed() -> Configuration:
+def killed(**left: Any) -> Configuration:
     """What a worker executes kills it: later moments are on time."""
     return configuration(
         "an action that kills its worker",
@@ -253,11 +260,11 @@ def killed() -> Configuration:
         [task("kills", 0, seconds=20, timeout=30 * SECOND), task("later", 3)],
         {},
         minutes=8,
-        left={"killed": 1},
+        left={"killed": 1} | left,
     )
 
 
-def crashing(heartbeats: int = 2) -> Configuration:
+def crashing(heartbeats: int = 2, **left: Any) -> Configuration:
     """A process dies, anywhere; the heartbeat finishes what it left."""
     return configuration(
         "a death anywhere",
@@ -265,12 +272,12 @@ def crashing(heartbeats: int = 2) -> Configuration:
         [task("now", 0, seconds=20, timeout=30 * SECOND)],
         {"A": [0]},
         minutes=45,
-        left={"crash": 1},
+        left={"crash": 1} | left,
         heartbeats=heartbeats,
     )
 
 
-def repeated() -> Configuration:
+def repeated(**left: Any) -> Configuration:
     """An old write of the timer comes again, after others."""
     return configuration(
         "a write that comes again",
@@ -279,12 +286,12 @@ def repeated() -> Configuration:
         {"A": [0], "B": [0]},
         minutes=45,
         armed=None,
-        left={"again": 1},
+        left={"again": 1} | left,
         heartbeats=2,
     )
 
 
-def lost_wake() -> Configuration:
+def lost_wake(**left: Any) -> Configuration:
     """A minute does not fire, or fires twice."""
     return configuration(
         "a wake that is lost or comes twice",
@@ -292,25 +299,26 @@ def lost_wake() -> Configuration:
         [task("now", 0, seconds=5)],
         {"A": [0]},
         minutes=45,
-        left={"lost": 1, "twice": 1},
+        left={"lost": 1, "twice": 1} | left,
         heartbeats=2,
     )
 
 
-ALL = (
-    two_writers,
-    writers,
-    taken_away,
-    a_retry,
-    an_apply,
-    a_resume,
-    on_its_way,
-    near_writer,
-    staying,
-    failing,
-    failing_alone,
-    killed,
-    crashing,
-    repeated,
-    lost_wake,
-)
+def each_kind(make: Callable[..., Configuration], *kinds: str) -> dict[str, Callable[[], Configuration]]:
+    """Return a configuration once for each kind of what is out of the ordinary, each without the others."""
+    none = dict.fromkeys(("slow", "gap", "late", "lost", "twice"), 0)
+    return {f"{make.__name__}_{kind}": partial(make, **none | {kind: 1}) for kind in kinds or KINDS}
+
+
+ALL: dict[str, Callable[[], Configuration]] = {
+    **{make.__name__: make for make in (writers, taken_away, a_retry, a_resume, near_writer, failing_alone)},
+    **each_kind(an_apply),
+    **each_kind(two_writers),
+    **each_kind(on_its_way),
+    **each_kind(staying),
+    **each_kind(failing),
+    **each_kind(killed),
+    **each_kind(crashing),
+    **each_kind(repeated),
+    **each_kind(lost_wake, "lost", "twice"),
+}

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from protocol.fakes import DELIVERY, NOW, PROPAGATION
 
+from slowsched.model import Control
+from slowsched.store.codec import encode_control
 from slowsched.store.items import Refused
 from slowsched.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from slowsched.model import Control, Row
+    from slowsched.model import Row
     from slowsched.store.codec import Item
 
 WITHIN_THE_MINUTE = timedelta(seconds=59)  # a rule fires somewhere in its minute, if it still stands there by then
@@ -99,6 +101,7 @@ class Table:
         self._by_object: dict[int, int] = {}
         self._reads: dict[Any, tuple[Any, Any]] = {}
         self._controls: dict[int | None, Control] = {}
+        self._pauses: dict[int | None, tuple[Item | None, int | None]] = {}
 
     def number(self, item: Item) -> int:
         """Return the number of an item; equal items have one."""
@@ -149,8 +152,13 @@ class Table:
         control = self.number(store.control_items[""]) if store.control_items else None
         return world._replace(rows=rows, control=control)
 
-    def answer(self, world: World, call: Call) -> tuple[World, Any, Any]:
-        """Return the world after a call, what the caller is told, and a short text for that."""
+    def answer(self, world: World, call: Call, *, all_owners: bool = True) -> tuple[World, Any, Any]:
+        """Return the world after a call, what the caller is told, and a short text for that.
+
+        Without `all_owners` the control row tells of pause and resume only.
+        """
+        if call.name == "_read_control" and not all_owners:
+            return (world, *self._pause(world.control))
         if call.name == "armed":
             return world, world.timer.in_force, world.timer.in_force
         if call.name.startswith("_write"):
@@ -164,6 +172,15 @@ class Table:
             told = list(told) if call.name in {"agenda", "_read_summaries"} else told
             self._reads[mark] = (told, self._short(told))
         return (world, *self._reads[mark])
+
+    def _pause(self, control: int | None) -> tuple[Item | None, int | None]:
+        if control not in self._pauses:
+            item = {} if control is None else self.item(control)
+            told = {name: value for name, value in item.items() if name in {"paused", "not_before"}}
+            item = {**encode_control(Control(version=1), ""), **told}
+            number = self.number(item) if told else None
+            self._pauses[control] = (None, None) if number is None else (self.item(number), number)
+        return self._pauses[control]
 
     def _short(self, told: Any) -> Any:
         match told:
