@@ -173,7 +173,7 @@ FAULTS = {
     ),
     "a wake on its way is postponed": (
         "timing",
-        "now < minute + _MINUTE + delivery",
+        "now < asked_for + _MINUTE + delivery",
         "now < minute + _MINUTE",
         [TIMING],
     ),

@@ -61,8 +61,8 @@ RULES = {
     ),
     "always write": (
         "arm",
-        "        backend.timer.arm(minute)",
-        "        if backend.timer.armed() != minute:\n            backend.timer.arm(minute)",
+        "        backend.timer.arm(written)",
+        "        if backend.timer.armed() != written:\n            backend.timer.arm(written)",
         [f"{ARM}::test_it_always_writes"],
     ),
     "round up": (
@@ -76,7 +76,7 @@ RULES = {
     ),
     "leave what may be on its way": (
         "timing",
-        "if now < minute + _MINUTE + delivery:",
+        "if now < asked_for + _MINUTE + delivery:",
         "if False:",
         [f"{ARM}::test_a_minute_whose_wake_may_be_on_its_way_is_left"],
     ),
@@ -88,8 +88,8 @@ RULES = {
     ),
     "write what is near once something was written": (
         "arm",
-        "(written is None and minute < backend.clock() + backend.timer.near)",
-        "minute < backend.clock() + backend.timer.near",
+        "first and minute != own and minute <",
+        "minute != own and minute <",
         [f"{ARM}::test_a_row_that_came_and_is_near_is_written_after_all"],
     ),
     "give up": (
@@ -498,7 +498,7 @@ RULES = {
     ),
     "arm after a person's word": (
         "intervene",
-        "            arm(backend)\n",
+        "            arm(backend, mine=wanted.wake_at)\n",
         "",
         [f"{INTERVENE}::test_a_retry_is_written_before_the_timer_is_set"],
     ),

@@ -20,8 +20,8 @@ RULES = {
     ),
     "always write": (
         "arm",
-        "        backend.timer.arm(minute)",
-        "        if backend.timer.armed() != minute:\n            backend.timer.arm(minute)",
+        "        backend.timer.arm(written)",
+        "        if backend.timer.armed() != written:\n            backend.timer.arm(written)",
         "timer-taken_away",
     ),
     "round up": (
@@ -32,7 +32,7 @@ RULES = {
     ),
     "do not push what may be on its way": (
         "timing",
-        "if now < minute + _MINUTE + delivery:",
+        "if now < asked_for + _MINUTE + delivery:",
         "if False:",
         "timer-on_its_way_late",
     ),
@@ -78,7 +78,7 @@ RULES = {
         "if self._stopped:",
         "timer-staying_slow",
     ),
-    "arm after a person's word": ("intervene", "            arm(backend)\n", "", "timer-a_retry"),
+    "arm after a person's word": ("intervene", "            arm(backend, mine=wanted.wake_at)\n", "", "timer-a_retry"),
     "write on the version that was read": (
         "store.memory",
         "if version != expect_version:",
