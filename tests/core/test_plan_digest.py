@@ -137,7 +137,7 @@ def test_valid_until_leaves_out_what_is_run_late():
         ([], [a_row(id="gone"), a_row(id="x", owner="another", due=DUE + DAY)], NOW, DUE, DUE + DAY),
         ([a_declared(**EDIT)], [a_row(state=State.RUNNING)], NOW, None, DUE + MINUTE),
         ([a_declared()], [a_row()], DUE, DUE, DUE),
-        ([a_declared()], [a_row()], DUE + 90 * SECOND, DUE, DUE + 3 * MINUTE),
+        ([a_declared()], [a_row()], DUE + 210 * SECOND, DUE, DUE + 5 * MINUTE),
         ([a_declared()], [Unreadable(id="some task id", reason="format 2")], NOW, None, None),
         ([a_declared()], [], PASSED, None, None),
     ],
