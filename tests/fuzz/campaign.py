@@ -61,7 +61,21 @@ def campaign(target: str, build: Path, *options: str) -> Came:
     told = ["-print_final_stats=1", f"-dict={HERE / 'words.dict'}", f"-artifact_prefix={build}/{target}-"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     ran = subprocess.run(
-        [sys.executable, str(HERE / "guided.py"), target, *bounds, *told, *options, str(kept), str(given)],
+        # By a shell in between: the peak of memory that libFuzzer is told is else that of who started it, too.
+        [
+            "sh",
+            "-c",
+            '"$@"; exit $?',
+            "sh",
+            sys.executable,
+            str(HERE / "guided.py"),
+            target,
+            *bounds,
+            *told,
+            *options,
+            str(kept),
+            str(given),
+        ],
         env=environment | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
