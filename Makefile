@@ -90,7 +90,7 @@ $(MUTANTS): $(READY)
 
 # Needs no emulator. MUTANTS_PROCESSES=1 leaves a processor to others.
 # Two to three minutes; a seed that fails is told by `python -m simulation story SEED` (tests/simulation/README.md).
-SEEDS ?= 2000
+SEEDS ?= 1000
 simulate: $(READY)
 	cd tests && ../$(BIN)/python -m simulation run --seeds $(SEEDS)
 	cd tests && ../$(BIN)/python -m simulation crowds

@@ -248,7 +248,7 @@ PROFILES: dict[str, Profile] = {
     ),
     "formats": Profile(share=0.3, kinds=(Fault.OLD_WORKER, Fault.CRASH_AFTER), hours=3.0),
     "year": Profile(
-        hours=400 * 24.0,
+        hours=900 * 24.0,
         share=0.4,
         scale=(0.3, 1.0),
         acts=("pause", "retry", "run", *_TAMPER),
