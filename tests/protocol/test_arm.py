@@ -145,6 +145,15 @@ def test_a_row_that_came_and_is_near_is_written_after_all():
     assert (arm(scene.backend).rounds, scene.timer.writes) == (2, [NOW + 10 * MINUTE, NOW + 2 * MINUTE])
 
 
+@pytest.mark.parametrize("mine", [None, NOW + 2 * MINUTE])
+def test_what_is_put_back_is_put_back_as_it_was(mine):
+    """It may be in force still, so that a later minute in its place would only put it off."""
+    scene = a_scene(due(600), now=NOW + 80 * SECOND, **EVENTBRIDGE)
+    scene.wire.on("arm", lambda: scene.put(due(120, id="near")))
+    arm(scene.backend, mine=mine)
+    assert scene.timer.writes == [NOW + 10 * MINUTE, NOW + 2 * MINUTE]
+
+
 def test_when_nothing_is_left_at_the_second_look_it_ends():
     """The last row was deleted meanwhile: a wake that finds nothing due does no harm."""
     scene = a_scene(due(600), **EVENTBRIDGE)
