@@ -247,7 +247,7 @@ class _Writing:
             for each in batch
             if each.result is not None
         ]
-        moments = [_newly_set(write.row, change.before) for write, change in zip(writes, batch, strict=False)]
+        moments = [_newly_set(write.row, change.before) for write, change in zip(writes, batch, strict=True)]
         self.unarmed = min((each for each in (*moments, self.unarmed) if each is not None), default=None)
         answers = self._backend.store.put_many(writes)
         for change, answer in zip(batch, answers, strict=True):
